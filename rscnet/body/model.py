@@ -1,0 +1,93 @@
+"""Differentiable body model: parameters in, vertices and joints out. Skinning is smplx's, for every body alike."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Self
+
+import numpy as np
+import smplx
+import torch
+from jaxtyping import Float, Int
+from smplx.utils import Struct
+from torch import Tensor, nn
+
+from rscnet.body.assets import BodyAssets, load_embedded
+from rscnet.joints import SMPL_24, TRAINING_49_FROM_SMPL_54
+from rscnet.structures import BodyOutput, BodyParameters
+
+
+class BodyModel(nn.Module):
+    """Linear blend skinning of `BodyAssets` with the joints that training and evaluation use.
+
+    All tensors are buffers that stay out of checkpoints: body data may be licensed and never travels with weights.
+    """
+
+    faces: Int[Tensor, "f 3"]
+    vt: Float[Tensor, "t 2"]
+    ft: Int[Tensor, "f 3"]
+    mirror: Int[Tensor, "v"]
+    part_labels: Int[Tensor, "v"]
+    mean_pose: Float[Tensor, "144"]
+    mean_shape: Float[Tensor, "10"]
+    mean_cam: Float[Tensor, "3"]
+    extra_regressor: Float[Tensor, "9 v"]
+    h36m_regressor: Float[Tensor, "17 v"]
+    joint_map: Int[Tensor, "49"]
+
+    def __init__(self, assets: BodyAssets) -> None:
+        super().__init__()
+        with contextlib.redirect_stdout(io.StringIO()):  # smplx warns of ten shape coefficients, which are what we want
+            self.smpl = smplx.SMPLLayer(model_path="", data_struct=Struct(**assets.smpl_dict()), num_betas=10)
+        for module in self.smpl.modules():
+            for name, buffer in list(module.named_buffers(recurse=False)):
+                module.register_buffer(name, buffer, persistent=False)
+        for name, array in {
+            "faces": assets.f,
+            "vt": assets.vt,
+            "ft": assets.ft,
+            "mirror": assets.mirror,
+            "part_labels": assets.part_labels,
+            "mean_pose": assets.mean_pose,
+            "mean_shape": assets.mean_shape,
+            "mean_cam": assets.mean_cam,
+            "extra_regressor": assets.J_regressor_extra,
+            "h36m_regressor": assets.J_regressor_h36m,
+            "joint_map": np.asarray(TRAINING_49_FROM_SMPL_54),
+        }.items():
+            self.register_buffer(name, torch.from_numpy(array.copy()), persistent=False)
+
+    @classmethod
+    def embedded(cls) -> Self:
+        """The body that ships inside the package."""
+        return cls(load_embedded())
+
+    def forward(self, parameters: BodyParameters) -> BodyOutput:
+        """Pose and shape the body.
+
+        Args:
+            parameters: rotation matrices and betas of n people; the camera is not used.
+
+        Returns:
+            Metres in the frame that `global_orient` rotates into (the camera frame, not translated).
+        """
+        posed = self.smpl(
+            betas=parameters.betas,
+            body_pose=parameters.body_pose,
+            global_orient=parameters.global_orient,
+            pose2rot=False,
+        )
+        joints_54 = torch.cat([posed.joints, self.extra_regressor @ posed.vertices], dim=1)
+        return BodyOutput(
+            vertices=posed.vertices, joints=joints_54[:, self.joint_map], smpl_joints=joints_54[:, : len(SMPL_24)]
+        )
+
+    def h36m_joints(self, vertices: Float[Tensor, "n v 3"]) -> Float[Tensor, "n 17 3"]:
+        """Human3.6M's 17 joints, regressed from posed vertices in the vertices' own frame and unit."""
+        return self.h36m_regressor @ vertices
+
+
+def embedded_body() -> BodyModel:
+    """`BodyModel.embedded()` under a plain name, for Hydra's `_target_`."""
+    return BodyModel.embedded()

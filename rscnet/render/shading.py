@@ -1,0 +1,51 @@
+"""Vertex normals and a soft studio light, in the camera frame (x right, y down, z forward)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def vertex_normals(vertices: Float[Tensor, "b v 3"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "b v 3"]:
+    """Unit normals, area weighted, pointing out of a mesh with outward winding, in the frame of ``vertices``."""
+    corners = vertices[:, faces]
+    face_normals = torch.linalg.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
+    sums = torch.zeros_like(vertices)
+    for corner in range(3):
+        sums = sums.index_add(1, faces[:, corner], face_normals)
+    return normalize(sums, dim=-1)
+
+
+def lambert(normals: Float[Tensor, "*n 3"], direction: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*n"]:
+    """Clamped cosine between unit normals and the unit direction *towards* the light."""
+    return (normals * direction).sum(-1).clamp(min=0)
+
+
+def hemisphere(normals: Float[Tensor, "*n 3"], up: Float[Tensor, "*#n 3"]) -> Float[Tensor, "*n"]:
+    """Ambient light of an open sky: 1 for a normal along ``up`` (unit), 0 for one against it."""
+    return 0.5 + 0.5 * (normals * up).sum(-1)
+
+
+@dataclass(frozen=True)
+class StudioLight:
+    """Key light from the upper left behind the camera, a weaker fill from the right, and a sky.
+
+    Directions point towards the light in the camera frame and need not be unit length. The three strengths are what a
+    white surface that faces the light adds to the picture.
+    """
+
+    key: tuple[float, float, float] = (-0.5, -0.7, -1.0)
+    fill: tuple[float, float, float] = (1.0, -0.1, -0.5)
+    up: tuple[float, float, float] = (0.0, -1.0, 0.0)
+    key_strength: float = 0.55
+    fill_strength: float = 0.18
+    ambient: tuple[float, float] = (0.28, 0.46)  # from below, from above
+
+    def __call__(self, normals: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
+        """Brightness of a white matt surface."""
+        key, fill, up = (normalize(normals.new_tensor(v), dim=0) for v in (self.key, self.fill, self.up))
+        low, high = self.ambient
+        diffuse = self.key_strength * lambert(normals, key) + self.fill_strength * lambert(normals, fill)
+        return diffuse + low + (high - low) * hemisphere(normals, up)

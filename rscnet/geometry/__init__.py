@@ -1,0 +1,1 @@
+"""Rotations, cameras and similarity alignment; imports nothing of ours."""

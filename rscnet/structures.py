@@ -1,0 +1,117 @@
+"""The typed structures that flow between rooms: body parameters, body output, the network's prediction, a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class TensorStruct:
+    """Mix-in for dataclasses whose fields are tensors, other such structures, or None."""
+
+    def map(self, function) -> Self:
+        """The same structure with `function` applied to every tensor in it."""
+        changed = {}
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor):
+                changed[field.name] = function(value)
+            elif isinstance(value, TensorStruct):
+                changed[field.name] = value.map(function)
+            else:
+                changed[field.name] = value
+        return type(self)(**changed)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The structure on another device (Lightning moves batches through this method)."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def detach(self) -> Self:
+        """The structure cut from the graph."""
+        return self.map(Tensor.detach)
+
+    def __getitem__(self, index) -> Self:
+        """The structure with `index` applied to the first dimension of every tensor."""
+        return self.map(lambda tensor: tensor[index])
+
+
+@dataclass(frozen=True)
+class BodyParameters(TensorStruct):
+    """Pose, shape and camera of `n` people.
+
+    Rotation matrices in the camera frame (x right, y down, z forward) for `global_orient`, relative to the parent joint
+    for `body_pose`; `camera` is weak perspective [s, tx, ty] over the crop, None where no camera is known.
+    """
+
+    global_orient: Float[Tensor, "n 1 3 3"]
+    body_pose: Float[Tensor, "n 23 3 3"]
+    betas: Float[Tensor, "n 10"]
+    camera: Float[Tensor, "n 3"] | None = None
+
+    @property
+    def rotations(self) -> Float[Tensor, "n 24 3 3"]:
+        """All 24 rotations, the root first."""
+        return torch.cat([self.global_orient, self.body_pose], dim=1)
+
+    @classmethod
+    def from_rotations(
+        cls,
+        rotations: Float[Tensor, "n 24 3 3"],
+        betas: Float[Tensor, "n 10"],
+        camera: Float[Tensor, "n 3"] | None = None,
+    ) -> BodyParameters:
+        """Parameters from the 24 rotations in one tensor."""
+        return cls(rotations[:, :1], rotations[:, 1:], betas, camera)
+
+
+@dataclass(frozen=True)
+class BodyOutput(TensorStruct):
+    """A posed body in metres, rotated into the camera frame, not yet translated."""
+
+    vertices: Float[Tensor, "n v 3"]
+    joints: Float[Tensor, "n 49 3"]
+    smpl_joints: Float[Tensor, "n 24 3"]
+
+
+@dataclass(frozen=True)
+class Prediction(TensorStruct):
+    """What the network says of `n` views: parameters, pooled feature and the contrastive projection."""
+
+    parameters: BodyParameters
+    feature: Float[Tensor, "n c"]
+    projection: Float[Tensor, "n d"] | None = None
+
+
+@dataclass(frozen=True)
+class Target(TensorStruct):
+    """Ground truth of `n` samples with validity.
+
+    `keypoints_2d` is normalised to [-1, 1] over the crop, last column the confidence; `joints_3d` are the 24 annotation
+    joints in metres in the camera frame (any origin), last column the confidence.
+    """
+
+    keypoints_2d: Float[Tensor, "n 49 3"]
+    joints_3d: Float[Tensor, "n 24 4"]
+    parameters: BodyParameters
+    has_smpl: Bool[Tensor, "n"]
+    has_joints_3d: Bool[Tensor, "n"]
+
+
+@dataclass(frozen=True)
+class Batch(TensorStruct):
+    """Views of `n` people: for each sample one picture per entry of `views`, from high to low resolution.
+
+    `views[i]` is normalised for the network; `sizes[i]` holds true sizes in pixels of the crop and `scale_index[i]` the
+    rows of coefficients that belong to them. `identity` is (data set, sample) and names the picture.
+    """
+
+    views: Float[Tensor, "k n 3 h w"]
+    sizes: Int[Tensor, "k n"]
+    scale_index: Int[Tensor, "k n"]
+    target: Target
+    identity: Int[Tensor, "n 2"]
+    parts: Int[Tensor, "n hp wp"] | None = None

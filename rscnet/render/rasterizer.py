@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 _LOW_32_BITS = (1 << 32) - 1
+_LAST_FACE = _LOW_32_BITS - 1  # faces count down from here in a key's low bits: the lower index wins, -1 is background
 _EDGE_TOLERANCE = 1e-6  # in barycentric units: rounding may not open a gap along a shared edge
 OUTSIDE, INSIDE, BOTH = -1, 1, 0  # which side of a surface is drawn, see `visible_faces`
 
@@ -126,13 +127,13 @@ def visible_faces(
         raise TypeError(f"rasterise in float32 or float64, not {pixels.dtype}: call it outside autocast")
     batch = pixels.shape[0]
     setup = _set_up_faces(pixels, faces, height, width, cull, near)
-    keys = torch.zeros(batch * height * width, dtype=torch.int64, device=pixels.device)
+    keys = torch.full((batch * height * width,), _LOW_32_BITS, dtype=torch.int64, device=pixels.device)
     for start, end in _chunks(setup.candidates_end, chunk):
         position, face, inverse_depth = setup.covered(start, end, width)
         # Positive floats order like their bits, so one integer maximum finds the nearest face.
         bits = inverse_depth.clamp(min=1e-30).float().view(torch.int32).long()
-        keys.scatter_reduce_(0, position, (bits << 32) | (_LOW_32_BITS - face), "amax", include_self=True)
-    return torch.where(keys > 0, _LOW_32_BITS - (keys & _LOW_32_BITS), -1).view(batch, height, width)
+        keys.scatter_reduce_(0, position, (bits << 32) | (_LAST_FACE - face), "amax", include_self=True)
+    return (_LAST_FACE - (keys & _LOW_32_BITS)).view(batch, height, width)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ class _FaceSetup:
         box_width = self.box_width[row]
         dy = torch.div(step, box_width, rounding_mode="floor")
         dx = step - dy * box_width
-        second, second_x, second_y, third, third_x, third_y, inverse, inverse_x, inverse_y = self.corner[row].unbind(1)
+        values = self.corner.index_select(0, row).unbind(1)
+        second, second_x, second_y, third, third_x, third_y, inverse, inverse_x, inverse_y = values
         second = second + second_x * dx + second_y * dy
         third = third + third_x * dx + third_y * dy
         inside = (second >= -_EDGE_TOLERANCE) & (third >= -_EDGE_TOLERANCE) & (second + third <= 1 + _EDGE_TOLERANCE)
@@ -176,17 +178,20 @@ class _FaceSetup:
 def _set_up_faces(
     pixels: Float[Tensor, "b v 3"], faces: Int[Tensor, "f 3"], height: int, width: int, cull: int, near: float
 ) -> _FaceSetup:
-    points = pixels[:, faces]
-    (_, _), (_, _), doubled_area = _edges(points)
-    low, high = points.amin(2), points.amax(2)
+    # index_select on rows is several times faster here than advanced indexing.
+    points = pixels.index_select(1, faces.reshape(-1)).view(-1, 3, 3)
+    doubled_area = _edges(points)[2]
+    facing = doubled_area.abs() > 1e-12 if cull == BOTH else doubled_area * cull > 1e-12
+    index = facing.nonzero().squeeze(1)
+    points = points.index_select(0, index)
+    low, high = _bounds(points)
     size = torch.tensor([width, height], dtype=pixels.dtype, device=pixels.device)
-    first = (low[..., :2] - 0.5).ceil().clamp(min=0).minimum(size)
-    extent = ((high[..., :2] - 0.5).floor().clamp(min=-1).minimum(size - 1) - first + 1).clamp(min=0)
-    drawn = (doubled_area.abs() > 1e-12) & (low[..., 2] > near) & (extent.amin(-1) > 0)
-    if cull != BOTH:
-        drawn &= doubled_area * cull > 0
-    image, face = drawn.nonzero(as_tuple=True)
-    points, first, extent = points[image, face], first[image, face], extent[image, face].long()
+    first = (low[:, :2] - 0.5).ceil().clamp(min=0).minimum(size)
+    extent = ((high[:, :2] - 0.5).floor().clamp(min=-1).minimum(size - 1) - first + 1).clamp(min=0)
+    drawn = ((low[:, 2] > near) & (extent.amin(-1) > 0)).nonzero().squeeze(1)
+    index, points, first, extent = (t.index_select(0, drawn) for t in (index, points, first, extent.long()))
+    image = torch.div(index, faces.shape[0], rounding_mode="floor")
+    face = index - image * faces.shape[0]
     origin = (image * height + first[:, 1].long()) * width + first[:, 0].long()
     return _FaceSetup(face, origin, extent[:, 0], extent.prod(1).cumsum(0), _linear_functions(points, first + 0.5))
 
@@ -213,6 +218,11 @@ def _edges(
     ax, ay = x[..., 1] - x[..., 0], y[..., 1] - y[..., 0]
     bx, by = x[..., 2] - x[..., 0], y[..., 2] - y[..., 0]
     return (ax, ay), (bx, by), ax * by - ay * bx
+
+
+def _bounds(points: Float[Tensor, "n 3 3"]) -> tuple[Float[Tensor, "n 3"], Float[Tensor, "n 3"]]:
+    a, b, c = points.unbind(1)
+    return a.minimum(b).minimum(c), a.maximum(b).maximum(c)
 
 
 def _chunks(candidates_end: Int[Tensor, "n"], chunk: int) -> Iterator[tuple[int, int]]:

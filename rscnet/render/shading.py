@@ -10,11 +10,15 @@ from torch.nn.functional import normalize
 
 def vertex_normals(vertices: Float[Tensor, "b v 3"], faces: Int[Tensor, "f 3"]) -> Float[Tensor, "b v 3"]:
     """Unit normals, area weighted, pointing out of a mesh with outward winding, in the frame of ``vertices``."""
-    corners = vertices[:, faces]
-    face_normals = torch.linalg.cross(corners[:, :, 1] - corners[:, :, 0], corners[:, :, 2] - corners[:, :, 0])
-    sums = torch.zeros_like(vertices)
-    for corner in range(3):
-        sums = sums.index_add(1, faces[:, corner], face_normals)
+    batch, count = vertices.shape[:2]
+    a, b, c = vertices.index_select(1, faces.T.reshape(-1)).view(batch, 3, -1, 3).unbind(1)
+    face_normals = torch.linalg.cross(b - a, c - a).reshape(-1)
+    first = torch.arange(batch, device=faces.device)[:, None] * count
+    sums = torch.zeros_like(vertices).view(-1)
+    for corner in faces.unbind(1):  # a flat index_add is fast on the CPU and deterministic on CUDA
+        index = (first + corner)[..., None] * 3 + torch.arange(3, device=faces.device)
+        sums = sums.index_add(0, index.view(-1), face_normals)
+    sums = sums.view(batch, count, 3)
     return normalize(sums, dim=-1)
 
 

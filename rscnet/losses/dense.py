@@ -1,0 +1,90 @@
+"""Losses of dense pretraining: joint heat maps as distributions over cells, body parts as labels of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rscnet.joints import HEATMAP_30
+
+IGNORED_PART = 255
+
+
+def gaussian_targets(
+    keypoints: Float[Tensor, "n j 2"], height: int, width: int, sigma: float
+) -> Float[Tensor, "n j h w"]:
+    """Gaussians on a grid, each summing to one.
+
+    Args:
+        keypoints: centres, normalised to [-1, 1] over the crop (x right, y down).
+        height: rows of cells.
+        width: columns of cells.
+        sigma: standard deviation in cells.
+    """
+
+    def axis(centre: Float[Tensor, "n j"], cells: int) -> Float[Tensor, "n j c"]:
+        position = torch.arange(cells, device=centre.device, dtype=centre.dtype) + 0.5
+        distance = (position - ((centre + 1) * (cells / 2))[..., None]) / sigma
+        return torch.softmax(-0.5 * distance.square(), dim=-1)
+
+    return axis(keypoints[..., 1], height)[..., None] * axis(keypoints[..., 0], width)[..., None, :]
+
+
+class DenseLoss(nn.Module):
+    """Divergence of heat maps from Gaussians, and cross-entropy of parts.
+
+    Args:
+        joints: positions in TRAINING_49 of the joints that the heat maps show, as in the network.
+        sigma: standard deviation of the target in cells.
+        heatmap_weight: weight of the heat maps.
+        part_weight: weight of the parts.
+    """
+
+    def __init__(
+        self,
+        joints: Sequence[int] = HEATMAP_30,
+        sigma: float = 1.0,
+        heatmap_weight: float = 1.0,
+        part_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.joints = list(joints)
+        self.sigma = sigma
+        self.weights = {"heatmaps": heatmap_weight, "parts": part_weight}
+
+    def forward(
+        self,
+        heatmaps: Float[Tensor, "m j h w"],
+        parts: Float[Tensor, "m p h w"],
+        keypoints_2d: Float[Tensor, "n 49 3"],
+        part_labels: Int[Tensor, "n hp wp"] | None,
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Weighted total and the unweighted terms.
+
+        Rows are view-major: m is a multiple of n, and all views of a sample share its target. Labels on another grid
+        are resampled to the network's; 255 marks cells without a label. Joints outside the crop are not counted.
+        """
+        views = len(heatmaps) // len(keypoints_2d)
+        terms = {"heatmaps": self._heatmaps(heatmaps.float(), keypoints_2d[:, self.joints].repeat(views, 1, 1))}
+        if part_labels is not None:
+            terms["parts"] = self._parts(parts.float(), part_labels.repeat(views, 1, 1))
+        total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
+        return total, terms
+
+    def _heatmaps(self, logits: Float[Tensor, "m j h w"], keypoints: Float[Tensor, "m j 3"]) -> Float[Tensor, ""]:
+        valid = (keypoints[..., 2] > 0) & (keypoints[..., :2].abs() <= 1).all(-1)
+        centres = torch.where(valid[..., None], keypoints[..., :2], 0.0)
+        targets = gaussian_targets(centres, logits.shape[-2], logits.shape[-1], self.sigma).flatten(2)
+        divergence = F.kl_div(F.log_softmax(logits.flatten(2), dim=-1), targets, reduction="none").sum(-1)
+        return (divergence * valid).sum() / valid.sum().clamp(min=1)
+
+    def _parts(self, logits: Float[Tensor, "m p h w"], labels: Int[Tensor, "m hp wp"]) -> Float[Tensor, ""]:
+        if labels.shape[-2:] != logits.shape[-2:]:
+            labels = F.interpolate(labels[:, None].float(), size=logits.shape[-2:], mode="nearest-exact")[:, 0]
+        labels = labels.long()
+        total = F.cross_entropy(logits, labels, ignore_index=IGNORED_PART, reduction="sum")
+        return total / (labels != IGNORED_PART).sum().clamp(min=1)

@@ -1,0 +1,153 @@
+"""Supervised body losses (spec section 3.1).
+
+Each term takes the posed predictions of k views of n people (view-major rows), the target of the n people and, for
+vertices, the posed ground truth, and gives one mean per view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rscnet.errors import UserError
+from rscnet.geometry.cameras import fit_translation
+from rscnet.joints import ANNOTATION_24, ANNOTATION_HIPS, OPENPOSE_25
+from rscnet.losses.posed import PosedBodies
+from rscnet.losses.reduction import mean_per_view, residual
+from rscnet.structures import Target
+
+FIRST_ANNOTATION = len(OPENPOSE_25)
+
+
+class Keypoints2D(nn.Module):
+    """Squared error of projected joints, normalised to [-1, 1], weighted by confidence and by joint.
+
+    The mean runs over all 49 joints and both coordinates of the samples that show any joint, so that joints of weight
+    zero thin it out, as in the paper.
+
+    Args:
+        openpose_weight: weight of the 25 OpenPose joints.
+        annotation_weight: weight of the 24 annotation joints.
+    """
+
+    joint_weight: Float[Tensor, "49"]
+
+    def __init__(self, openpose_weight: float = 0.0, annotation_weight: float = 1.0) -> None:
+        super().__init__()
+        weights = [openpose_weight] * len(OPENPOSE_25) + [annotation_weight] * len(ANNOTATION_24)
+        self.register_buffer("joint_weight", torch.tensor(weights), persistent=False)
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        keypoints, confidence = target.keypoints_2d[..., :2], target.keypoints_2d[..., 2]
+        seen = (confidence > 0) & (self.joint_weight > 0)
+        weight = torch.where(seen, confidence * self.joint_weight, 0.0)
+        error = weight[..., None] * residual(posed.keypoints_2d, keypoints, seen).square()
+        return mean_per_view(error, seen.any(1))
+
+
+class Joints3D(nn.Module):
+    """Squared error in square metres of the 24 annotation joints, centred at the midpoint of the hips."""
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        joints, confidence = target.joints_3d[..., :3], target.joints_3d[..., 3]
+        seen = (confidence > 0) & target.has_joints_3d[:, None]
+        weight = torch.where(seen, confidence, 0.0)
+        predicted = _hips_centred(posed.joints[:, FIRST_ANNOTATION:])
+        error = weight[..., None] * residual(predicted, _hips_centred(joints), seen).square()
+        return mean_per_view(error, target.has_joints_3d)
+
+
+class Pose(nn.Module):
+    """Squared error of the entries of the 24 rotation matrices."""
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        error = residual(posed.parameters.rotations, target.parameters.rotations, target.has_smpl).square()
+        return mean_per_view(error, target.has_smpl)
+
+
+class Betas(nn.Module):
+    """Squared error of the shape coefficients."""
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        error = residual(posed.parameters.betas, target.parameters.betas, target.has_smpl).square()
+        return mean_per_view(error, target.has_smpl)
+
+
+class CameraTranslation(nn.Module):
+    """Squared error in square metres of the camera translation against a fit of 3D joints to 2D keypoints.
+
+    Labelled joints may have any origin, so the fitted translation is first moved to the origin of the predicted body
+    by bringing the hips together; no gradient flows through that move.
+    """
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        joints, keypoints = target.joints_3d[..., :3], target.keypoints_2d[:, FIRST_ANNOTATION:]
+        confidence = keypoints[..., 2] * target.joints_3d[..., 3]
+        seen = confidence > 0
+        fitted = fit_translation(
+            torch.where(seen[..., None], joints, 0.0),
+            torch.where(seen[..., None], keypoints[..., :2], 0.0),
+            torch.where(seen, confidence, 0.0),
+        )
+        # a fit behind the camera or without enough points is no label
+        valid = target.has_joints_3d & (fitted[:, 2] > 0)
+        predicted = posed.translation + _hips(posed.joints[:, FIRST_ANNOTATION:]).detach()
+        error = residual(predicted, fitted + _hips(joints), valid).square()
+        return mean_per_view(error, valid)
+
+
+class Vertices(nn.Module):
+    """Absolute error of the vertices in metres, not translated; the paper's weight is zero."""
+
+    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
+        assert truth is not None, "the vertex loss needs the posed ground truth (SupervisedLoss.needs_truth)"
+        error = residual(posed.vertices, truth.vertices, target.has_smpl).abs()
+        return mean_per_view(error, target.has_smpl)
+
+
+class SupervisedLoss(nn.Module):
+    """The named terms whose weight is neither zero nor null.
+
+    Args:
+        terms: the terms by name.
+        weights: one weight per term; 0 or None switches a term off, and it is not computed.
+
+    Raises:
+        UserError: a term without a weight or a weight without a term.
+    """
+
+    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float | None]) -> None:
+        super().__init__()
+        if set(terms) != set(weights):
+            raise UserError(
+                f"loss.supervised: terms {sorted(terms)} and weights {sorted(weights)} must have the same names; "
+                "switch a term off with weight 0"
+            )
+        self.weights = {name: float(weight) for name, weight in weights.items() if weight}
+        self.terms = nn.ModuleDict({name: terms[name] for name in self.weights})
+
+    @property
+    def needs_truth(self) -> bool:
+        """Whether an active term asks for the posed ground truth."""
+        return any(isinstance(term, Vertices) for term in self.terms.values())
+
+    def forward(
+        self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None
+    ) -> dict[str, Float[Tensor, "k"]]:
+        """Each active term per view, without its weight."""
+        return {name: term(posed, target, truth) for name, term in self.terms.items()}
+
+    def total(self, terms: Mapping[str, Float[Tensor, "k"]]) -> Float[Tensor, "k"]:
+        """Weighted sum of what `forward` gave, per view."""
+        return torch.stack([self.weights[name] * value for name, value in terms.items()]).sum(0)
+
+
+def _hips(joints: Float[Tensor, "b 24 3"]) -> Float[Tensor, "b 3"]:
+    return joints[:, list(ANNOTATION_HIPS)].mean(1)
+
+
+def _hips_centred(joints: Float[Tensor, "b 24 3"]) -> Float[Tensor, "b 24 3"]:
+    return joints - _hips(joints)[:, None]

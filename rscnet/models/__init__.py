@@ -1,0 +1,1 @@
+"""Networks, and the import and export of their weights."""

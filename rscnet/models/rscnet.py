@@ -1,0 +1,55 @@
+"""The whole network: encoder, pooling, body regressor and contrastive projector (spec section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rscnet.models.projector import Projector
+from rscnet.models.regressor import Array, IterativeRegressor
+from rscnet.models.resnet import ResolutionAwareResNet
+from rscnet.structures import Prediction
+
+
+class RSCNet(nn.Module):
+    """Body parameters of a picture of any resolution that was brought to the network's input size.
+
+    Args:
+        encoder: `(views, scale_index) -> feature map`.
+        regressor: pooled feature to body parameters.
+        projector: pooled feature to the contrastive feature; None leaves it out.
+    """
+
+    def __init__(
+        self, encoder: ResolutionAwareResNet, regressor: IterativeRegressor, projector: Projector | None = None
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.regressor = regressor
+        self.projector = projector
+
+    def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
+        """Predict for normalised views of any (equal) size; scale indices may be mixed within the batch."""
+        feature = self.encoder(views, scale_index).mean(dim=(2, 3))
+        projection = None if self.projector is None else self.projector(feature)
+        return Prediction(parameters=self.regressor(feature), feature=feature, projection=projection)
+
+
+def build_rscnet(
+    encoder: ResolutionAwareResNet,
+    regressor: Callable[..., IterativeRegressor],
+    mean_pose: Array,
+    mean_shape: Array,
+    mean_cam: Array,
+    projector: Callable[..., Projector] | None = None,
+) -> RSCNet:
+    """RSCNet out of a configuration: heads come as partial constructors and learn their input width from the encoder.
+
+    The mean body belongs to the body model, not to the configuration, and is passed in by the caller:
+    `build(cfg.model, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam)`.
+    """
+    width = encoder.out_channels
+    head = regressor(features=width, mean_pose=mean_pose, mean_shape=mean_shape, mean_cam=mean_cam)
+    return RSCNet(encoder, head, None if projector is None else projector(features=width))

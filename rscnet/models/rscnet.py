@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -37,19 +38,24 @@ class RSCNet(nn.Module):
         return Prediction(parameters=self.regressor(feature), feature=feature, projection=projection)
 
 
+class MeanBody(Protocol):
+    """Whatever knows the mean parameters that the regressor starts from; the body model does."""
+
+    mean_pose: Array
+    mean_shape: Array
+    mean_cam: Array
+
+
 def build_rscnet(
     encoder: ResolutionAwareResNet,
     regressor: Callable[..., IterativeRegressor],
-    mean_pose: Array,
-    mean_shape: Array,
-    mean_cam: Array,
+    body: MeanBody,
     projector: Callable[..., Projector] | None = None,
 ) -> RSCNet:
-    """RSCNet out of a configuration: heads come as partial constructors and learn their input width from the encoder.
-
-    The mean body belongs to the body model, not to the configuration, and is passed in by the caller:
-    `build(cfg.model, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam)`.
-    """
+    """RSCNet out of a configuration: heads come as partial constructors and learn their input width from the encoder,
+    and the regressor starts from the mean of the body."""
     width = encoder.out_channels
-    head = regressor(features=width, mean_pose=mean_pose, mean_shape=mean_shape, mean_cam=mean_cam)
+    head = regressor(
+        features=width, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam
+    )
     return RSCNet(encoder, head, None if projector is None else projector(features=width))

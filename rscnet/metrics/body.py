@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -76,12 +77,12 @@ class ErrorsBySize(nn.Module):
     def __getitem__(self, size: int) -> BodyErrors:
         return self.errors[str(size)]  # type: ignore[return-value]
 
-    def update(self, size: int, *args: Tensor | None, **kwargs: Tensor | None) -> None:
+    def update(self, size: int, *args: Any, **kwargs: Any) -> None:
         """`BodyErrors.update` of the given size."""
         self[size].update(*args, **kwargs)
 
     def compute(self) -> dict[int, dict[str, Tensor]]:
-        """The means of each size in pixels, from the given order."""
+        """The means in millimetres of each size in pixels, in the given order."""
         return {int(size): metric.compute() for size, metric in self.errors.items()}  # type: ignore[operator]
 
     def reset(self) -> None:

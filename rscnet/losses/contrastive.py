@@ -1,0 +1,154 @@
+"""Contrastive loss across resolutions with a queue of negatives (spec section 3.3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rscnet.errors import UserError
+from rscnet.losses.pairs import PairWeights, check_pair_weights, pair_weights, scale_pairs
+
+Kernel = Literal["cosine", "mse"]
+
+
+def similarity(x: Float[Tensor, "*b m d"], y: Float[Tensor, "*b n d"], kernel: Kernel) -> Float[Tensor, "*b m n"]:
+    """Cosine, or negative squared distance, of every row of `x` with every row of `y`, by one matrix product."""
+    if kernel == "cosine":
+        return F.normalize(x, dim=-1) @ F.normalize(y, dim=-1).mT
+    squares = x.square().sum(-1)[..., :, None] + y.square().sum(-1)[..., None, :]
+    return 2 * (x @ y.mT) - squares
+
+
+def info_nce(positive: Float[Tensor, "*b a"], negative_logsumexp: Float[Tensor, "*b a"]) -> Float[Tensor, "*b a"]:
+    """-log(e^p / (e^p + sum of e^n)) of each anchor, stable for any logits.
+
+    Args:
+        positive: similarity to the positive over the temperature.
+        negative_logsumexp: logsumexp over the negatives of their similarities over the temperature.
+    """
+    return torch.logaddexp(positive, negative_logsumexp) - positive
+
+
+class FeatureQueue(nn.Module):
+    """First in, first out store of features of earlier pictures of all resolutions, saved and moved with the network.
+
+    Args:
+        size: number of entries.
+        features: length of a feature.
+    """
+
+    features: Float[Tensor, "q d"]
+    identity: Int[Tensor, "q 2"]
+    cursor: Int[Tensor, ""]
+    filled: Int[Tensor, ""]
+
+    def __init__(self, size: int = 20_000, features: int = 256) -> None:
+        super().__init__()
+        self.register_buffer("features", torch.zeros(size, features))
+        self.register_buffer("identity", torch.full((size, 2), -1, dtype=torch.long))
+        self.register_buffer("cursor", torch.zeros((), dtype=torch.long))
+        self.register_buffer("filled", torch.zeros((), dtype=torch.long))
+
+    def __len__(self) -> int:
+        return int(self.filled)
+
+    @torch.no_grad()
+    def enqueue(self, features: Float[Tensor, "m d"], identity: Int[Tensor, "m 2"]) -> None:
+        """Append rows in order, those of all ranks under DDP; the oldest entries give way."""
+        size = len(self.features)
+        features, identity = _gathered(features.to(self.features.dtype)), _gathered(identity)
+        slots = (self.cursor + torch.arange(len(features), device=self.cursor.device)) % size
+        # of more rows than slots only the last ones may be written, a slot must not be written twice
+        self.features[slots[-size:]] = features[-size:]
+        self.identity[slots[-size:]] = identity[-size:]
+        self.cursor.copy_((self.cursor + len(features)) % size)
+        self.filled.copy_((self.filled + len(features)).clamp(max=size))
+
+    def sample(self, count: int | None) -> tuple[Float[Tensor, "c d"], Int[Tensor, "c 2"]]:
+        """Features and identities of `count` random entries (torch's generator), or of all where there are fewer."""
+        filled = len(self)
+        if count is None or count >= filled:
+            # a copy, so that appending does not spoil a graph that is still to be differentiated
+            return self.features[:filled].clone(), self.identity[:filled]
+        chosen = torch.randperm(filled, device=self.features.device)[:count]
+        return self.features[chosen], self.identity[chosen]
+
+
+def _gathered(rows: Tensor) -> Tensor:
+    if not (dist.is_available() and dist.is_initialized()):
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+class ContrastiveLoss(nn.Module):
+    """The feature of a low-resolution view should be nearer to its picture at high resolution than to other pictures.
+
+    Over all pairs of views: the anchor is the lower resolution (with gradient), the positive the higher one (without),
+    negatives come from the queue, which already holds this batch. Entries of the anchor's own picture never count.
+
+    Args:
+        queue: store of negatives.
+        temperature: divisor of the similarities (0.1 for `cosine`; the unbounded `mse` wants a large one).
+        kernel: `cosine`, or `mse` for the negative squared distance.
+        negatives: number of entries drawn once per call; None takes the whole queue.
+        pair_weights: how pairs of resolutions are weighted.
+
+    Raises:
+        UserError: an unknown choice, or a temperature that is not positive.
+    """
+
+    def __init__(
+        self,
+        queue: FeatureQueue,
+        temperature: float = 0.1,
+        kernel: Kernel = "cosine",
+        negatives: int | None = 16_384,
+        pair_weights: PairWeights = "gap",
+    ) -> None:
+        super().__init__()
+        check_pair_weights(pair_weights, "loss.contrastive")
+        if kernel not in ("cosine", "mse") or temperature <= 0:
+            raise UserError(
+                f"loss.contrastive: kernel must be 'cosine' or 'mse' and temperature positive, got kernel={kernel!r}, "
+                f"temperature={temperature}"
+            )
+        self.queue = queue
+        self.temperature = temperature
+        self.kernel: Kernel = kernel
+        self.negatives = negatives
+        self.pair_weights: PairWeights = pair_weights
+
+    def forward(self, projection: Float[Tensor, "m d"], identity: Int[Tensor, "n 2"], views: int) -> Float[Tensor, ""]:
+        """Sum over pairs with the pairs' weights of the mean over samples.
+
+        Rows of `projection` are view-major, views from high to low resolution; `identity` names the n pictures. In
+        training mode the batch is appended to the queue first, high resolution first.
+        """
+        # half precision would round similarities by more than a temperature of 0.1 forgives
+        with torch.autocast(projection.device.type, enabled=False):
+            features = projection.float()
+            if self.training:
+                self.queue.enqueue(features.detach(), identity.repeat(views, 1))
+            entries, owners = self.queue.sample(self.negatives)
+            same = (identity[:, None] == owners[None]).all(-1)
+            denominator = self._negatives(features, entries, same.repeat(views, 1)).unflatten(0, (views, -1))
+            high, low = scale_pairs(views, features.device)
+            by_view = features.unflatten(0, (views, -1))
+            anchor, positive = by_view[low][..., None, :], by_view.detach()[high][..., None, :]
+            logits = similarity(anchor, positive, self.kernel)[..., 0, 0] / self.temperature
+            per_pair = info_nce(logits, denominator[low]).mean(-1)
+            return (pair_weights(views, self.pair_weights, features.device) * per_pair).sum()
+
+    def _negatives(
+        self, features: Float[Tensor, "m d"], entries: Float[Tensor, "q d"], same: Bool[Tensor, "m q"]
+    ) -> Float[Tensor, "m"]:
+        logits = similarity(features, entries, self.kernel) / self.temperature
+        # the least finite number and not -inf, whose gradient is NaN where nothing is left in a row
+        return logits.masked_fill(same, torch.finfo(logits.dtype).min).logsumexp(-1)

@@ -1,0 +1,105 @@
+"""The whole objective of RSC-Net (spec section 3.4)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rscnet.errors import UserError
+from rscnet.losses.consistency import ScaleConsistency
+from rscnet.losses.contrastive import ContrastiveLoss
+from rscnet.losses.posed import PosedBodies
+from rscnet.losses.supervised import SupervisedLoss
+from rscnet.structures import Batch, Prediction
+
+
+def scale_weights(views: int, kind: Literal["index", "uniform"], device: torch.device) -> Float[Tensor, "k"]:
+    """Weight of each view's supervised loss; both kinds sum to (views + 1) / 2.
+
+    `index` is the paper's (i + 1) / views, so that lower resolutions count more; `uniform` spreads the same sum evenly.
+    """
+    if kind == "uniform":
+        return torch.full((views,), (views + 1) / (2 * views), device=device)
+    return torch.arange(1, views + 1, device=device) / views
+
+
+class RSCObjective(nn.Module):
+    """`total_scale * (supervised + ramp * consistency_weight * (consistency + feature_weight * contrastive))`.
+
+    Args:
+        supervised: body losses per view.
+        consistency: self-supervision across resolutions, or None.
+        contrastive: contrastive loss on projected features, or None.
+        total_scale: factor on everything.
+        consistency_weight: weight of both losses across resolutions.
+        feature_weight: weight of the contrastive loss beside the consistency.
+        scale_weights: how resolutions are weighted in the supervised part.
+
+    Raises:
+        UserError: unknown scale weights.
+    """
+
+    def __init__(
+        self,
+        supervised: SupervisedLoss,
+        consistency: ScaleConsistency | None = None,
+        contrastive: ContrastiveLoss | None = None,
+        total_scale: float = 60.0,
+        consistency_weight: float = 0.25,
+        feature_weight: float = 0.1,
+        scale_weights: Literal["index", "uniform"] = "index",
+    ) -> None:
+        super().__init__()
+        if scale_weights not in ("index", "uniform"):
+            raise UserError(f"loss: scale_weights must be 'index' or 'uniform', got {scale_weights!r}")
+        self.supervised = supervised
+        self.consistency = consistency
+        self.contrastive = contrastive
+        self.total_scale = total_scale
+        self.consistency_weight = consistency_weight
+        self.feature_weight = feature_weight
+        self.scale_weights: Literal["index", "uniform"] = scale_weights
+
+    def forward(
+        self,
+        prediction: Prediction,
+        posed: PosedBodies,
+        batch: Batch,
+        views: int,
+        ramp: float,
+        truth: PosedBodies | None = None,
+    ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """Total loss, and scalars to log.
+
+        Args:
+            prediction: of `views` views of the batch's people, view-major rows, views from high to low resolution.
+            posed: the same predictions posed.
+            batch: targets and identities.
+            views: views per person that were predicted.
+            ramp: factor on the losses across resolutions, from `LinearRamp`.
+            truth: posed ground truth, needed where `supervised.needs_truth`.
+
+        Returns:
+            The total, and detached terms: `supervised/<name>`, `consistency/<name>` and `contrastive` without their
+            weights; `weighted/<part>` as they enter the total; `total`.
+        """
+        terms = self.supervised(posed, batch.target, truth)
+        weights = scale_weights(views, self.scale_weights, posed.translation.device)
+        parts = {"supervised": (weights * self.supervised.total(terms)).sum()}
+        logs = {f"supervised/{name}": value.mean() for name, value in terms.items()}
+        across = ramp * self.consistency_weight
+        if self.consistency is not None:
+            total, consistency = self.consistency(posed, views)
+            parts["consistency"] = across * total
+            logs |= {f"consistency/{name}": value for name, value in consistency.items()}
+        if self.contrastive is not None:
+            assert prediction.projection is not None, "the contrastive loss needs a network with a projector"
+            logs["contrastive"] = self.contrastive(prediction.projection, batch.identity, views)
+            parts["contrastive"] = across * self.feature_weight * logs["contrastive"]
+        parts = {name: self.total_scale * value for name, value in parts.items()}
+        total = torch.stack(list(parts.values())).sum()
+        logs |= {f"weighted/{name}": value for name, value in parts.items()} | {"total": total}
+        return total, {name: value.detach() for name, value in logs.items()}

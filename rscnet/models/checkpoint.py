@@ -1,0 +1,108 @@
+"""Strict loading and safe saving of weights; nothing here ever unpickles code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rscnet.errors import UserError
+
+State = dict[str, Tensor]
+
+# Names under which other programs keep the weights inside a checkpoint: Lightning, the official releases.
+WRAPPERS = ("state_dict", "model")
+LISTED = 8
+
+
+def load_weights(path: str | Path) -> tuple[State, dict[str, Any]]:
+    """Weights and metadata of a `.safetensors` file or of a torch checkpoint (`.ckpt`, `.pt`, bare or wrapped).
+
+    Everything is loaded to the CPU. Metadata are what the file holds beside the weights.
+
+    Raises:
+        UserError: a file that is missing, damaged, holds code, or holds no weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such weights file; check the path")
+    try:
+        state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path}: holds more than plain weights or is damaged, and is not loaded") from error
+    except (SafetensorError, RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
+        raise UserError(f"{path}: damaged or not a weights file ({_first_line(error)}); fetch it again") from error
+    if not state or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(f"{path}: holds no state dict (a mapping of names to tensors)")
+    return state, metadata
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict[str, Any]]:
+    with safe_open(path, framework="pt", device="cpu") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+
+
+def _read_torch(path: Path) -> tuple[State, dict[str, Any]]:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, Mapping):
+        raise ValueError("not a mapping")
+    for wrapper in WRAPPERS:
+        if isinstance(content.get(wrapper), Mapping):
+            return dict(content[wrapper]), {name: value for name, value in content.items() if name != wrapper}
+    return dict(content), {}
+
+
+def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str | Path = "state dict") -> None:
+    """Load a state dict that must fit the module exactly; the module is untouched if it does not.
+
+    Raises:
+        UserError: missing, unexpected or mis-shaped keys, listed.
+    """
+    expected = module.state_dict()
+    missing = [name for name in expected if name not in state]
+    unexpected = [name for name in state if name not in expected]
+    shaped = [
+        f"{name} {list(state[name].shape)} instead of {list(expected[name].shape)}"
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
+    ]
+    faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shaped)]
+    if any(names for _, names in faults):
+        listed = "; ".join(f"{len(names)} {kind}: {shortened(names)}" for kind, names in faults if names)
+        raise UserError(f"{source}: weights do not fit {type(module).__name__}: {listed}")
+    module.load_state_dict(state)
+
+
+def save_safetensors(path: str | Path, module: nn.Module, metadata: Mapping[str, str]) -> None:
+    """Write a module's state dict; the file appears complete or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # safetensors refuses tensors that share memory
+    state = {name: value.detach().cpu().clone().contiguous() for name, value in module.state_dict().items()}
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(state, partial, metadata=dict(metadata))
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def shortened(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + rest
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__

@@ -34,22 +34,40 @@ def hemisphere(normals: Float[Tensor, "*n 3"], up: Float[Tensor, "*#n 3"]) -> Fl
 
 @dataclass(frozen=True)
 class StudioLight:
-    """Key light from the upper left behind the camera, a weaker fill from the right, and a sky.
+    """Key light from the upper left behind the camera, a weaker fill from the right, a sky, a soft sheen.
 
-    Directions point towards the light in the camera frame and need not be unit length. The three strengths are what a
-    white surface that faces the light adds to the picture.
+    Directions point towards the light in the camera frame and need not be unit length; strengths are what a white
+    surface that faces the light adds to the picture.
+
+    Attributes:
+        key: direction of the main light.
+        fill: direction of the second light.
+        up: direction of the sky.
+        key_strength: of the main light.
+        fill_strength: of the second light.
+        ambient: from below and from above.
+        sheen: strength of the key light's highlight.
+        gloss: exponent of the highlight, higher is smaller.
+        rim: how much surfaces seen edge-on are darkened, so that limbs stand out from each other.
     """
 
-    key: tuple[float, float, float] = (-0.5, -0.7, -1.0)
+    key: tuple[float, float, float] = (-0.6, -0.8, -1.0)
     fill: tuple[float, float, float] = (1.0, -0.1, -0.5)
     up: tuple[float, float, float] = (0.0, -1.0, 0.0)
-    key_strength: float = 0.55
-    fill_strength: float = 0.18
-    ambient: tuple[float, float] = (0.28, 0.46)  # from below, from above
+    key_strength: float = 0.62
+    fill_strength: float = 0.20
+    ambient: tuple[float, float] = (0.26, 0.50)
+    sheen: float = 0.10
+    gloss: float = 12.0
+    rim: float = 0.35
 
-    def __call__(self, normals: Float[Tensor, "*n 3"]) -> Float[Tensor, "*n"]:
-        """Brightness of a white matt surface."""
+    def __call__(self, colour: Float[Tensor, "n 3"], normals: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """What the camera sees of a surface with this colour and these unit normals."""
         key, fill, up = (normalize(normals.new_tensor(v), dim=0) for v in (self.key, self.fill, self.up))
+        to_camera = normals.new_tensor([0.0, 0.0, -1.0])
         low, high = self.ambient
-        diffuse = self.key_strength * lambert(normals, key) + self.fill_strength * lambert(normals, fill)
-        return diffuse + low + (high - low) * hemisphere(normals, up)
+        brightness = self.key_strength * lambert(normals, key) + self.fill_strength * lambert(normals, fill)
+        brightness = brightness + low + (high - low) * hemisphere(normals, up)
+        brightness = brightness * (1 - self.rim * (1 - lambert(normals, to_camera)) ** 2)
+        highlight = self.sheen * lambert(normals, normalize(key + to_camera, dim=0)) ** self.gloss
+        return (colour * brightness[:, None] + highlight[:, None]).clamp(0, 1)

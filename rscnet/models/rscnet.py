@@ -55,7 +55,5 @@ def build_rscnet(
     """RSCNet out of a configuration: heads come as partial constructors and learn their input width from the encoder,
     and the regressor starts from the mean of the body."""
     width = encoder.out_channels
-    head = regressor(
-        features=width, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam
-    )
+    head = regressor(features=width, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam)
     return RSCNet(encoder, head, None if projector is None else projector(features=width))

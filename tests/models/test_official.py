@@ -87,7 +87,9 @@ def test_wrapped_file_with_prefix_loads(tmp_path):
     state = {f"module.{name}": value for name, value in export_official(source).items()}
     torch.save({"model": state, "epoch": 3}, tmp_path / "official.pt")
     import_weights(target, tmp_path / "official.pt")
-    assert all(torch.equal(a, b) for a, b in zip(source.state_dict().values(), target.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(source.state_dict().values(), target.state_dict().values(), strict=True)
+    )
 
 
 def test_spin_keeps_coefficients_and_projector():

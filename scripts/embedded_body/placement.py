@@ -10,7 +10,7 @@ UP, ACROSS, AHEAD = np.array([0, 1.0, 0]), np.array([1.0, 0, 0]), np.array([0, 0
 
 ARMHOLE_ROWS = (20, 26)  # torso rings between which the arm leaves
 THUMB_ROW = 21  # first ring of the arm that the thumb hole touches
-LEG_POLE = np.array([0.104, 0.022, 0.168])
+LEG_POLE = np.array([0.095, 0.020, 0.172])
 HEAD_POLE = np.array([0, 1.731, -0.008])
 CROTCH_DROP = 0.02
 
@@ -85,7 +85,7 @@ def head_rings(n: int) -> list[np.ndarray]:
     rings = []
     for i in range(int(HEAD_KEYS[-1, 0]) + 1):
         front, back, width, ahead, behind = (np.interp(i, HEAD_KEYS[:, 0], HEAD_KEYS[:, k]) for k in range(1, 6))
-        ring = tilted_ring(front, back, width, ahead, behind, 0.5 * min(1.0, (i + 1) / 6), n)
+        ring = tilted_ring(front, back, width, ahead, behind, 0.42 * min(1.0, (i + 1) / 6), n)
         centre = np.array([0, 0.5 * (front + back), -0.010])
         rings.append(cast(body, ring, centre + (ring - centre) * np.array([0, 0.6, 0])))
     return rings
@@ -109,10 +109,10 @@ def leg_rings() -> list[Ring]:
         (0.076, 0.107, 0.032, 0.046, 0.027),
         (0.096, 0.109, 0.028, 0.047, 0.024),
         (0.114, 0.110, 0.025, 0.046, 0.021),
-        (0.130, 0.108, 0.023, 0.042, 0.019),
-        (0.144, 0.106, 0.021, 0.034, 0.016),
-        (0.155, 0.105, 0.020, 0.025, 0.013),
-        (0.163, 0.104, 0.021, 0.013, 0.008),
+        (0.129, 0.109, 0.022, 0.045, 0.018),
+        (0.143, 0.106, 0.020, 0.041, 0.015),
+        (0.154, 0.103, 0.019, 0.035, 0.012),
+        (0.164, 0.099, 0.019, 0.024, 0.009),
     ):
         rings.append(Ring(np.array([x, y, z]), half_width * ACROSS, half_height * UP))
     return rings

@@ -15,11 +15,11 @@ TORSO_PROFILE = np.array(
         (0.83, 0.160, 0.105, -0.013),
         (0.88, 0.172, 0.113, -0.012),
         (0.93, 0.170, 0.110, -0.007),
-        (0.98, 0.159, 0.103, 0.001),
-        (1.03, 0.147, 0.097, 0.007),
-        (1.08, 0.140, 0.094, 0.010),
-        (1.14, 0.140, 0.097, 0.008),
-        (1.20, 0.147, 0.104, 0.004),
+        (0.98, 0.159, 0.104, 0.000),
+        (1.03, 0.147, 0.099, 0.003),
+        (1.08, 0.140, 0.094, 0.004),
+        (1.14, 0.140, 0.095, 0.003),
+        (1.20, 0.147, 0.103, 0.001),
         (1.26, 0.156, 0.111, -0.001),
         (1.31, 0.161, 0.113, -0.007),
         (1.36, 0.157, 0.104, -0.014),
@@ -124,7 +124,7 @@ def head(p: np.ndarray) -> np.ndarray:
     d = blend(d, ellipsoid(p, (0, 1.567, 0.096), (0.010, 0.0085, 0.0110)), 0.010)  # below the nose
     d = blend(d, ellipsoid(p, (0, 1.5530, 0.0915), (0.024, 0.0060, 0.0110)), 0.008)  # upper lip
     d = blend(d, ellipsoid(p, (0, 1.5400, 0.0895), (0.021, 0.0068, 0.0110)), 0.006)  # lower lip
-    return blend(d, ellipsoid(p, (0.077, 1.603, -0.018), (0.012, 0.031, 0.019)), 0.008)  # ears
+    return blend(d, ellipsoid(p, (0.076, 1.602, -0.016), (0.013, 0.031, 0.021)), 0.008)  # ears
 
 
 def upper_arm(p: np.ndarray) -> np.ndarray:
@@ -150,15 +150,15 @@ def hand(p: np.ndarray) -> np.ndarray:
         base, middle, tip = finger_line(name)
         d = blend(d, cone(p, base, middle, radius, radius * 0.93), 0.004)
         d = blend(d, cone(p, middle, tip, radius * 0.93, radius * 0.78), 0.003)
-    d = blend(d, cone(p, THUMB[0], THUMB[1], 0.0165, 0.0140), 0.018)
+    d = blend(d, cone(p, THUMB[0], THUMB[1], 0.0165, 0.0140), 0.022)
     d = blend(d, cone(p, THUMB[1], THUMB[2], 0.0128, 0.0118), 0.004)
     return blend(d, cone(p, THUMB[2], THUMB[3], 0.0118, 0.0092), 0.004)
 
 
 def thigh(p: np.ndarray) -> np.ndarray:
     """Hip to knee cap."""
-    d = cone(p, (0.085, 0.860, 0.004), (0.100, 0.490, 0.002), 0.093, 0.052)
-    d = blend(d, ellipsoid(p, (0.103, 0.690, 0.020), (0.074, 0.170, 0.074)), 0.05)  # front
+    d = cone(p, (0.085, 0.860, 0.004), (0.100, 0.490, 0.002), 0.091, 0.051)
+    d = blend(d, ellipsoid(p, (0.103, 0.690, 0.020), (0.070, 0.170, 0.072)), 0.05)  # front
     d = blend(d, ellipsoid(p, (0.096, 0.690, -0.022), (0.066, 0.160, 0.066)), 0.05)  # back
     return blend(d, ellipsoid(p, (0.100, 0.498, 0.022), (0.044, 0.050, 0.040)), 0.04)  # knee cap
 

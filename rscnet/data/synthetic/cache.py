@@ -1,0 +1,182 @@
+"""Rendered pictures on disk: shards of fixed-size records, memory mapped, made once and extended on demand."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rscnet.data.synthetic.generator import PersonGenerator, RenderedPeople
+from rscnet.errors import UserError
+from rscnet.joints import ANNOTATION_24, SMPL_54, index_map
+
+PART_STRIDE = 4  # pixels per cell of the coarse part map
+BATCH = 64  # pictures asked of the generator at once
+
+_ANNOTATION_FROM_54 = index_map(ANNOTATION_24, SMPL_54)
+
+
+def record_type(size: int) -> np.dtype:
+    """One picture with its labels; fields as in `rscnet.data.sample.Sample`, `translation` as in `RenderedPeople`."""
+    coarse = size // PART_STRIDE
+    return np.dtype(
+        [
+            ("image", np.uint8, (size, size, 3)),
+            ("parts", np.uint8, (coarse, coarse)),
+            ("pose", np.float32, (24, 3)),
+            ("betas", np.float32, (10,)),
+            ("translation", np.float32, (3,)),
+            ("joints_3d", np.float32, (24, 3)),
+            ("keypoints_2d", np.float32, (49, 3)),
+        ]
+    )
+
+
+def to_records(people: RenderedPeople) -> np.ndarray:
+    """Pictures as records; the coarse part map takes the label in the middle of each cell."""
+    count, size = people.images.shape[:2]
+    records = np.empty(count, record_type(size))
+    middle, end = PART_STRIDE // 2, size - size % PART_STRIDE
+    records["image"] = people.images
+    records["parts"] = people.parts[:, middle:end:PART_STRIDE, middle:end:PART_STRIDE]
+    records["pose"], records["betas"], records["translation"] = people.pose, people.betas, people.translation
+    records["joints_3d"] = people.joints[:, _ANNOTATION_FROM_54]
+    records["keypoints_2d"] = people.keypoints_2d
+    return records
+
+
+class ShardCache:
+    """The folder of one configuration: `<root>/<split>-<hash>/shard-00000.npy` and so on.
+
+    The hash covers everything that changes a picture but not how many are asked for. A shard appears under its name
+    only when it is complete, so an interrupted run goes on where it stopped.
+
+    Args:
+        root: folder for the caches of all configurations.
+        settings: what pictures depend on, see `PersonGenerator.settings`.
+        shard_size: pictures per file.
+    """
+
+    def __init__(self, root: Path, settings: dict[str, int | float | str], shard_size: int = 256) -> None:
+        described = json.dumps(settings | {"shard_size": shard_size}, sort_keys=True, indent=1)
+        digest = hashlib.blake2b(described.encode(), digest_size=6).hexdigest()
+        self.folder = Path(root) / f"{settings['split']}-{digest}"
+        self.shard_size = shard_size
+        self.dtype = record_type(int(settings["size"]))
+        self._described = described
+        self._open: dict[int, np.ndarray] = {}
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_open": {}}  # a process that receives the cache maps the files itself
+
+    def path(self, shard: int) -> Path:
+        """File of a shard."""
+        return self.folder / f"shard-{shard:05d}.npy"
+
+    def record(self, index: int) -> np.void:
+        """The record of one picture.
+
+        Raises:
+            UserError: its shard is missing or damaged.
+        """
+        shard, row = divmod(index, self.shard_size)
+        if shard not in self._open:
+            self._open[shard] = self._mapped(shard)
+        return self._open[shard][row]
+
+    def _mapped(self, shard: int) -> np.ndarray:
+        try:
+            records = np.load(self.path(shard), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(shard) from error
+        if records.dtype != self.dtype or records.shape != (self.shard_size,):
+            raise self._damaged(shard)
+        return records
+
+    def _damaged(self, shard: int) -> UserError:
+        return UserError(
+            f"{self.folder}: {self.path(shard).name} of the cache of synthetic people is damaged or missing; "
+            f"delete this folder, it will be rendered again"
+        )
+
+    def prepare(self, generator: PersonGenerator, length: int, workers: int) -> None:
+        """Render whatever is missing of the first `length` pictures, by `workers` processes (0 or 1: in this one).
+
+        Raises:
+            UserError: the folder cannot be written, or a shard in it is damaged.
+        """
+        wanted = range(-(-length // self.shard_size))
+        if not all(self.path(shard).exists() for shard in wanted):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with self._locked():
+                    (self.folder / "settings.json").write_text(self._described)
+                    self._render([s for s in wanted if not self.path(s).exists()], generator, workers)
+            except OSError as error:
+                raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error
+        for shard in wanted:
+            self._mapped(shard)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Only one process renders; others wait and then find the shards."""
+        with open(self.folder / ".lock", "w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _render(self, shards: Sequence[int], generator: PersonGenerator, workers: int) -> None:
+        columns = (TextColumn("rendering people"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, transient=True) as progress:
+            task = progress.add_task("", total=len(shards) * self.shard_size)
+            if workers <= 1:
+                for shard in shards:
+                    _write_shard(generator, self.path(shard), shard, self.shard_size)
+                    progress.advance(task, self.shard_size)
+                return
+            arguments = (pickle.dumps(generator),)
+            with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, arguments) as pool:
+                jobs = [pool.submit(_work, self.path(shard), shard, self.shard_size) for shard in shards]
+                try:
+                    for job in as_completed(jobs):
+                        job.result()
+                        progress.advance(task, self.shard_size)
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+
+def _write_shard(generator: PersonGenerator, path: Path, shard: int, size: int) -> None:
+    """Render a shard and put it in place in one step."""
+    indices = range(shard * size, (shard + 1) * size)
+    parts = [to_records(generator.generate(indices[i : i + BATCH])) for i in range(0, size, BATCH)]
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with open(temporary, "wb") as handle:
+        np.save(handle, np.concatenate(parts))
+    os.replace(temporary, path)
+
+
+_generator: PersonGenerator | None = None  # of a worker process
+
+
+def _start_worker(pickled: bytes) -> None:
+    global _generator
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    _generator = pickle.loads(pickled)
+
+
+def _work(path: Path, shard: int, size: int) -> None:
+    assert _generator is not None
+    _write_shard(_generator, path, shard, size)

@@ -1,0 +1,331 @@
+"""Pictures of synthetic people with full ground truth; every picture is a pure function of (seed, split, index)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64, UInt8
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, normalize
+
+from rscnet.body import BodyModel
+from rscnet.data.keys import generator as keyed_generator
+from rscnet.data.synthetic.backgrounds import background
+from rscnet.data.synthetic.cameras import Viewpoint
+from rscnet.data.synthetic.lighting import Light, shade
+from rscnet.data.synthetic.motion import motion
+from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
+from rscnet.data.synthetic.poses import sample_pose
+from rscnet.data.synthetic.textures import Atlas, Landmarks, Outfit, Surface, paint
+from rscnet.geometry.cameras import project, to_pixels
+from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.joints import TRAINING_49_FROM_SMPL_54, VERTEX_JOINTS
+from rscnet.render.rasterizer import Fragments, rasterize
+from rscnet.render.shading import vertex_normals
+from rscnet.structures import BodyParameters
+
+GENERATOR_VERSION = 1  # raise it with every change that alters pixels or labels: caches are keyed by it
+GROUP = 16  # people posed at once; always padded to this many, so that no result depends on its neighbours
+MAX_BETA = 2.5
+KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confidence 0
+PEOPLE_KEPT = 32  # textures kept in memory
+
+
+@dataclass(frozen=True)
+class RenderedPeople:
+    """`n` pictures and everything known about them. Metres and radians, camera frame (x right, y down, z forward).
+
+    Attributes:
+        images: RGB.
+        masks: where the dressed person is, whether or not something stands in front.
+        occluded: where something stands in front of whatever is there.
+        parts: SMPL joint + 1 of the visible body surface, 0 for background, occluders ignored.
+        pose: axis-angle of the 24 joints, the root in the camera frame.
+        betas: shape coefficients.
+        translation: of the camera; add it to `vertices` and `joints` before projecting.
+        joints: the 54 joints of `rscnet.joints.SMPL_54`, not translated.
+        keypoints_2d: the 49 training joints in [-1, 1], confidence 0 beyond the crop's border, also if occluded 1.
+        vertices: of the naked body, not translated.
+        texture: RGB over the UV square, row 0 at v = 1.
+        person: number of the person shown.
+        combination: library entries that the pose is made of.
+        uv: UV coordinates per pixel, -1 off the body; only on request.
+    """
+
+    images: UInt8[np.ndarray, "n s s 3"]
+    masks: Bool[np.ndarray, "n s s"]
+    occluded: Bool[np.ndarray, "n s s"]
+    parts: UInt8[np.ndarray, "n s s"]
+    pose: Float32[np.ndarray, "n 24 3"]
+    betas: Float32[np.ndarray, "n 10"]
+    translation: Float32[np.ndarray, "n 3"]
+    joints: Float32[np.ndarray, "n 54 3"]
+    keypoints_2d: Float32[np.ndarray, "n 49 3"]
+    vertices: Float32[np.ndarray, "n v 3"]
+    texture: UInt8[np.ndarray, "n t t 3"]
+    person: Int64[np.ndarray, "n"]
+    combination: list[tuple[str, str, str, str]]
+    uv: Float32[np.ndarray, "n s s 2"] | None = None
+
+
+@dataclass(frozen=True)
+class _Person:
+    betas: Float32[np.ndarray, "10"]
+    texture: Float32[np.ndarray, "t t 3"]
+    offsets: Float32[np.ndarray, "v"]
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """One picture before rendering. `key` names its random streams, `frame` its sensor noise."""
+
+    person: int
+    key: tuple[int | str, ...]
+    frame: int
+    pose: np.ndarray
+    combination: tuple[str, str, str, str]
+    viewpoint: Viewpoint
+    light: Light
+    airborne: float  # metres between the lowest point and the ground
+
+    def rotations(self) -> np.ndarray:
+        """Axis-angles of the 24 joints with the root in the camera frame."""
+        root = self.viewpoint.rotation * Rotation.from_rotvec(self.pose[0])
+        return np.concatenate([root.as_rotvec()[None], self.pose[1:]]).astype(np.float32)
+
+
+class PersonGenerator:
+    """Draws people and renders them.
+
+    Texture, clothes and shape belong to the person `index // views_per_person`; pose, camera, light and background to
+    the index. Rendering happens on the body's device.
+
+    Args:
+        body: the body model; its rest pose, parts and UV atlas are used.
+        size: side of the crop in pixels.
+        seed: of all randomness.
+        split: "train", "val" or "test"; they share no pose combination, texture or background.
+        supersample: the person is rendered this many times larger and averaged.
+        texture_size: side of the texture in texels.
+        views_per_person: consecutive indices that show the same person.
+        occlusion: probability of an occluder.
+        truncation: probability that the crop's border cuts the person.
+        pose_noise: scale of the angular noise on library poses.
+        limb_mixing: probability of limbs from a second pose.
+    """
+
+    def __init__(
+        self,
+        body: BodyModel,
+        size: int,
+        seed: int,
+        split: str,
+        supersample: int = 2,
+        texture_size: int = 128,
+        views_per_person: int = 2,
+        occlusion: float = 0.3,
+        truncation: float = 0.12,
+        pose_noise: float = 1.0,
+        limb_mixing: float = 0.5,
+    ) -> None:
+        self.body, self.size, self.seed, self.split = body, size, seed, split
+        self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
+        self.occlusion, self.truncation = occlusion, truncation
+        self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
+        template = body.smpl.v_template.cpu()
+        self.landmarks = Landmarks.of(body)
+        self.atlas = Atlas(body, texture_size)
+        self.surface = Surface(template.numpy(), body.part_labels.cpu().numpy())
+        self.rest_joints = (body.smpl.J_regressor.cpu() @ template).numpy().astype(float)
+        self._people: dict[int, _Person] = {}
+
+    def settings(self) -> dict[str, int | float | str]:
+        """Everything that a picture depends on beside its index."""
+        names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
+        names += ("pose_noise", "limb_mixing")
+        digest = hashlib.blake2b(digest_size=8)
+        smpl = self.body.smpl
+        for buffer in (smpl.v_template, smpl.shapedirs, smpl.posedirs, smpl.lbs_weights, smpl.J_regressor):
+            digest.update(buffer.cpu().numpy().tobytes())
+        for buffer in (self.body.faces, self.body.vt, self.body.ft, self.body.part_labels, self.body.extra_regressor):
+            digest.update(buffer.cpu().numpy().tobytes())
+        return {name: getattr(self, name) for name in names} | {
+            "version": GENERATOR_VERSION,
+            "body": digest.hexdigest(),
+        }
+
+    def generate(self, indices: Sequence[int], with_uv: bool = False) -> RenderedPeople:
+        """The pictures of `indices`, in their order; each is the same whatever else is asked for."""
+        shots = [self._shot(int(i) // self.views_per_person, int(i) % self.views_per_person) for i in indices]
+        return self._rendered(shots, with_uv)
+
+    def views(self, person: int, n: int, with_uv: bool = False) -> RenderedPeople:
+        """`n` pictures of one person; the first `views_per_person` are those that `generate` gives."""
+        return self._rendered([self._shot(person, view) for view in range(n)], with_uv)
+
+    def clip(self, person: int, frames: int, fps: float, with_uv: bool = False) -> RenderedPeople:
+        """A motion clip of a person before one camera that follows them not."""
+        key = ("clip", person)
+        first = self._shot(person, *key)
+        poses = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise)
+        shots = [
+            replace(first, pose=pose, frame=i, combination=poses.combination) for i, pose in enumerate(poses.poses)
+        ]
+        posed = [self._posed(shots[i : i + GROUP]) for i in range(0, frames, GROUP)]
+        every_joint = np.concatenate([joints.numpy().reshape(-1, 3) for _, joints in posed])
+        translation = first.viewpoint.translation(every_joint)
+        return self._rendered(shots, with_uv, translation)
+
+    def _rng(self, *key: int | str) -> np.random.Generator:
+        return keyed_generator(self.seed, self.split, *key)
+
+    def _person(self, number: int) -> _Person:
+        if number not in self._people:
+            if len(self._people) >= PEOPLE_KEPT:
+                self._people.clear()
+            rng = self._rng("person", number)
+            betas = rng.standard_normal(10).clip(-MAX_BETA, MAX_BETA).astype(np.float32)
+            outfit = Outfit.draw(rng, self.landmarks)
+            offsets = outfit.offsets(rng, self.surface)
+            self._people[number] = _Person(betas, paint(rng, self.atlas, outfit, self.landmarks), offsets)
+        return self._people[number]
+
+    def _shot(self, person: int, *key: int | str) -> _Shot:
+        key = (person, *key)
+        pose = sample_pose(self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing)
+        rng = self._rng("camera", *key)
+        viewpoint = Viewpoint.draw(rng, self.truncation)
+        light = Light.draw(rng, viewpoint.up)
+        airborne = rng.uniform(0.05, 0.4) if rng.random() < 0.06 or pose.combination[0] == "jump" else 0.0
+        return _Shot(person, key, 0, pose.axis_angle, pose.combination, viewpoint, light, airborne)
+
+    @torch.no_grad()
+    def _posed(self, shots: Sequence[_Shot]) -> tuple[Tensor, Tensor]:
+        """Vertices and 54 joints of at most GROUP shots, not translated."""
+        device = self.body.faces.device
+        pose = np.zeros((GROUP, 24, 3), np.float32)
+        betas = np.zeros((GROUP, 10), np.float32)
+        for i, shot in enumerate(shots):
+            pose[i], betas[i] = shot.rotations(), self._person(shot.person).betas
+        matrices = axis_angle_to_matrix(torch.from_numpy(pose)).to(device)
+        out = self.body(BodyParameters.from_rotations(matrices, torch.from_numpy(betas).to(device)))
+        vertex_joints = out.vertices[:, list(VERTEX_JOINTS.values())]
+        joints = torch.cat([out.smpl_joints, vertex_joints, self.body.extra_regressor @ out.vertices], dim=1)
+        return out.vertices[: len(shots)], joints[: len(shots)].cpu()
+
+    def _rendered(
+        self, shots: Sequence[_Shot], with_uv: bool = False, translation: np.ndarray | None = None
+    ) -> RenderedPeople:
+        groups = [self._render_group(shots[i : i + GROUP], with_uv, translation) for i in range(0, len(shots), GROUP)]
+        if len(groups) == 1:
+            return groups[0]
+        merged = {}
+        for field in fields(RenderedPeople):
+            values = [getattr(group, field.name) for group in groups]
+            if field.name == "combination":
+                merged[field.name] = sum(values, [])
+            else:
+                merged[field.name] = None if values[0] is None else np.concatenate(values)
+        return RenderedPeople(**merged)
+
+    @torch.no_grad()
+    def _render_group(self, shots: Sequence[_Shot], with_uv: bool, shared: np.ndarray | None) -> RenderedPeople:
+        people = [self._person(shot.person) for shot in shots]
+        vertices, joints = self._posed(shots)
+        training = joints[:, TRAINING_49_FROM_SMPL_54]
+        translation = np.stack(
+            [
+                s.viewpoint.translation(p.numpy()) if shared is None else shared
+                for s, p in zip(shots, training, strict=True)
+            ]
+        ).astype(np.float32)
+        keypoints = project(training, torch.from_numpy(translation)).numpy()
+        confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
+        layer, parts, uv = self._draw(
+            shots, people, vertices, torch.from_numpy(translation).to(vertices.device), with_uv
+        )
+        naked = vertices.cpu().numpy()
+        pictures = [
+            self._compose(shot, layer[i], naked[i] + translation[i], joints[i].numpy() + translation[i])
+            for i, shot in enumerate(shots)
+        ]
+        return RenderedPeople(
+            images=np.stack([picture for picture, _ in pictures]),
+            masks=layer[..., 3] > 0.5,
+            occluded=np.stack([covered for _, covered in pictures]),
+            parts=parts,
+            pose=np.stack([shot.rotations() for shot in shots]),
+            betas=np.stack([person.betas for person in people]),
+            translation=translation,
+            joints=joints.numpy(),
+            keypoints_2d=np.concatenate([keypoints, confidence], axis=2),
+            vertices=naked,
+            texture=(np.stack([person.texture for person in people]) * 255).astype(np.uint8),
+            person=np.array([shot.person for shot in shots]),
+            combination=[shot.combination for shot in shots],
+            uv=uv,
+        )
+
+    def _draw(
+        self, shots: Sequence[_Shot], people: Sequence[_Person], vertices: Tensor, translation: Tensor, with_uv: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The dressed people as premultiplied RGBA, their parts, and UV coordinates if asked for."""
+        side, device = self.size * self.supersample, vertices.device
+        offsets = torch.from_numpy(np.stack([person.offsets for person in people])).to(device)
+        dressed = vertices + offsets[..., None] * vertex_normals(vertices, self.body.faces)
+        depth = dressed[..., 2:] + translation[:, None, 2:]
+        pixels = torch.cat([to_pixels(project(dressed, translation), side), depth], dim=-1)
+        fragments = rasterize(pixels, self.body.faces, side, side)
+        normals = fragments.interpolate(vertex_normals(dressed, self.body.faces), self.body.faces)
+        uv = fragments.interpolate(self.body.vt, self.body.ft)
+        image = fragments.image_index()
+        texture = torch.from_numpy(np.stack([person.texture for person in people])).to(device)
+        colour = shade([s.light for s in shots], _nearest_texel(texture, uv, image), normalize(normals, dim=-1), image)
+        rgba = fragments.dense(torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)).permute(0, 3, 1, 2)
+        layer = avg_pool2d(rgba, self.supersample).permute(0, 2, 3, 1).cpu().numpy()
+        return layer, self._parts(fragments), self._sparse(fragments.dense(uv, fill=-1.0)) if with_uv else None
+
+    def _parts(self, fragments: Fragments) -> np.ndarray:
+        labels = self.body.part_labels[self.body.faces[fragments.face, 0]].to(torch.uint8) + 1
+        return self._sparse(fragments.dense(labels, fill=0))
+
+    def _sparse(self, values: Tensor) -> np.ndarray:
+        """Supersampled values at the sample nearest to each pixel's centre."""
+        first = self.supersample // 2
+        return values[:, first :: self.supersample, first :: self.supersample].cpu().numpy()
+
+    def _compose(
+        self, shot: _Shot, layer: np.ndarray, vertices: np.ndarray, joints: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The picture as uint8, and where an occluder covers it."""
+        up = shot.viewpoint.up
+        stage = Stage(vertices, joints, up, float((vertices @ up).min()) - shot.airborne, self.size)
+        picture = background(self._rng("background", *shot.key), self.size, from_above=bool(up[2] < -0.25))
+        picture = add_shadow(picture, stage, shot.light)
+        rng = self._rng("things", *shot.key)
+        seated = shot.combination[0] in ("sit", "sit_wide", "sit_low", "sit_crossed", "ride")
+        if seated and rng.random() < 0.7:
+            picture = add_seat(rng, picture, stage)
+        picture = layer[..., :3] + (1 - layer[..., 3:]) * picture
+        if rng.random() < 0.15:
+            picture = add_held(rng, picture, stage)
+        covered = np.zeros(picture.shape[:2], dtype=bool)
+        if rng.random() < self.occlusion:
+            picture, covered = add_occluder(rng, picture, self.size)
+        picture = sensor(self._rng("sensor", shot.frame, *shot.key), picture.astype(np.float32))
+        return (picture * 255 + 0.5).astype(np.uint8), covered
+
+
+def _nearest_texel(
+    texture: Float32[Tensor, "b t t 3"], uv: Float32[Tensor, "k 2"], image: Int64[Tensor, "k"]
+) -> Float32[Tensor, "k 3"]:
+    """Colour under `uv`; supersampling averages texels already, so that nothing is interpolated here."""
+    size = texture.shape[1]
+    columns = (uv[:, 0] * size).long().clamp(0, size - 1)
+    rows = ((1 - uv[:, 1]) * size).long().clamp(0, size - 1)
+    return texture.view(-1, 3).index_select(0, (image * size + rows) * size + columns)

@@ -1,0 +1,96 @@
+"""Synthetic people as a source of samples, cached on disk or rendered on the fly."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rscnet.body import BodyModel
+from rscnet.data.sample import Sample
+from rscnet.data.synthetic.cache import ShardCache, to_records
+from rscnet.data.synthetic.generator import PersonGenerator
+from rscnet.errors import UserError
+
+
+class SyntheticPeople:
+    """`length` pictures of synthetic people with full labels.
+
+    With a cache the pictures are rendered when the source is made (only those still missing) and then memory mapped;
+    such a source holds no body and is cheap to send to loader processes.
+
+    Args:
+        body: the body model.
+        size: side of the crop in pixels, a multiple of 4.
+        length: number of pictures; a longer request extends the same cache.
+        split: "train", "val" or "test".
+        seed: of all randomness.
+        cache_dir: folder for caches; None renders every picture when it is asked for.
+        workers: processes that render; by default one per core.
+        dataset: number of this data set in samples' identities.
+        shard_size: pictures per cache file.
+        **generator: further settings of `PersonGenerator`.
+
+    Raises:
+        UserError: an impossible setting, or a cache that is damaged or cannot be written.
+    """
+
+    def __init__(
+        self,
+        body: BodyModel,
+        size: int,
+        length: int,
+        split: str,
+        seed: int,
+        cache_dir: Path | str | None,
+        workers: int | None = None,
+        dataset: int = 0,
+        shard_size: int = 256,
+        **generator: Any,
+    ) -> None:
+        if split not in ("train", "val", "test"):
+            raise UserError(f"synthetic people: split must be train, val or test, got {split!r}")
+        if size < 16 or size % 4 or length < 1:
+            raise UserError(
+                f"synthetic people: size must be a multiple of 4 from 16, length at least 1, got {size}, {length}"
+            )
+        self.length, self.dataset = length, dataset
+        self._generator: PersonGenerator | None = PersonGenerator(body, size, seed, split, **generator)
+        self._cache: ShardCache | None = None
+        if cache_dir is not None:
+            self._cache = ShardCache(Path(cache_dir), self._generator.settings(), shard_size)
+            self._cache.prepare(self._generator, length, os.cpu_count() or 1 if workers is None else workers)
+            self._generator = None
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Sample:
+        """Sample `index`; its `joints_3d` are in the camera frame, not translated.
+
+        Raises:
+            IndexError: outside the length.
+        """
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        record = self._record(index)
+        confident = np.ones((24, 1), np.float32)
+        return Sample(
+            image=np.array(record["image"]),
+            keypoints_2d=np.array(record["keypoints_2d"]),
+            joints_3d=np.concatenate([record["joints_3d"], confident], axis=1),
+            pose=np.array(record["pose"]),
+            betas=np.array(record["betas"]),
+            has_smpl=True,
+            has_joints_3d=True,
+            identity=(self.dataset, index),
+            parts=np.array(record["parts"]),
+        )
+
+    def _record(self, index: int) -> np.void:
+        if self._cache is not None:
+            return self._cache.record(index)
+        assert self._generator is not None
+        return to_records(self._generator.generate([index]))[0]

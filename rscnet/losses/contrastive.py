@@ -31,7 +31,7 @@ def info_nce(positive: Float[Tensor, "*b a"], negative_logsumexp: Float[Tensor, 
         positive: similarity to the positive over the temperature.
         negative_logsumexp: logsumexp over the negatives of their similarities over the temperature.
     """
-    return torch.logaddexp(positive, negative_logsumexp) - positive
+    return F.softplus(negative_logsumexp - positive)
 
 
 class FeatureQueue(nn.Module):

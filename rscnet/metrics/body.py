@@ -72,7 +72,8 @@ class ErrorsBySize(nn.Module):
 
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
-        self.errors = nn.ModuleDict({str(size): BodyErrors() for size in sizes})
+        self.sizes = [int(size) for size in sizes]
+        self.errors = nn.ModuleDict({str(size): BodyErrors() for size in self.sizes})
 
     def __getitem__(self, size: int) -> BodyErrors:
         return self.errors[str(size)]  # type: ignore[return-value]

@@ -7,7 +7,6 @@ at the viewer. The translation is kept unless ``centred``.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,9 @@ from rscnet.render.scene import Mesh, TextureMap
 from rscnet.render.shading import vertex_normals
 
 _VIEWER_FROM_CAMERA = np.array([1.0, -1.0, -1.0])
+_GAMMA = 2.2  # glTF takes plain and vertex colours as linear light, pictures as sRGB
 
-
-@dataclass(frozen=True)
-class _Surface:
-    """One entry per exported vertex: per UV coordinate for a textured mesh, since charts share no vertices there."""
-
-    vertices: Float[np.ndarray, "n 3"]
-    normals: Float[np.ndarray, "n 3"]
-    faces: Int[np.ndarray, "f 3"]
+_Surface = tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"], Int[np.ndarray, "f 3"]]
 
 
 def write_obj(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
@@ -47,9 +40,9 @@ def write_obj(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
         centred: put the middle of the bounding box at the origin, away from the tens of metres of the camera's lens.
     """
     path = Path(path)
-    surface = _surface(mesh, centred, welded=True)
+    positions, normals, faces = _surface(mesh, centred, welded=True)
     colours = mesh.colour.detach().cpu().numpy() if isinstance(mesh.colour, Tensor) and mesh.texture is None else None
-    positions = surface.vertices if colours is None else np.hstack([surface.vertices, colours])
+    positions = positions if colours is None else np.hstack([positions, colours])
     lines = ["# rscnet: metres, y up, facing +z"]
     if mesh.texture is not None:
         _write_material(path, mesh.texture)
@@ -57,8 +50,8 @@ def write_obj(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
     lines += ["v " + " ".join(f"{value:.6f}" for value in row) for row in positions.tolist()]
     uv = [] if mesh.texture is None else mesh.texture.vt.detach().cpu().tolist()
     lines += [f"vt {u:.6f} {v:.6f}" for u, v in uv]
-    lines += ["vn {:.5f} {:.5f} {:.5f}".format(*row) for row in surface.normals.tolist()]
-    faces = (surface.faces + 1).tolist()
+    lines += ["vn {:.5f} {:.5f} {:.5f}".format(*row) for row in normals.tolist()]
+    faces = (faces + 1).tolist()
     uv_faces = [[""] * 3] * len(faces) if mesh.texture is None else (mesh.texture.ft.cpu().numpy() + 1).tolist()
     for face, uv_face in zip(faces, uv_faces, strict=True):
         lines.append("f " + " ".join(f"{v}/{t}/{v}" for v, t in zip(face, uv_face, strict=True)))
@@ -71,15 +64,14 @@ def write_glb(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
     A textured mesh has one vertex per UV coordinate (the format has a single index per corner), with the normals of the
     welded mesh so that no seams show. Arguments as in `write_obj`.
     """
-    surface = _surface(mesh, centred, welded=mesh.texture is None)
-    exported = Trimesh(
-        surface.vertices, surface.faces, vertex_normals=surface.normals, process=False, visual=_visual(mesh)
-    )
+    positions, normals, faces = _surface(mesh, centred, welded=mesh.texture is None)
+    exported = Trimesh(positions, faces, vertex_normals=normals, process=False, visual=_visual(mesh))
     data = export_glb(Scene(geometry={"body": exported}), include_normals=True)
     _write_atomically(Path(path), lambda file: file.write_bytes(data))
 
 
 def _surface(mesh: Mesh, centred: bool, welded: bool) -> _Surface:
+    """Positions, normals and faces in the viewer's frame; not welded: one vertex per UV coordinate."""
     vertices = mesh.vertices.detach().float()
     normals = vertex_normals(vertices[None], mesh.faces)[0]
     vertices = vertices - mesh.centre() if centred else vertices
@@ -88,27 +80,24 @@ def _surface(mesh: Mesh, centred: bool, welded: bool) -> _Surface:
         vertex = mesh.texture.vertex_of_uv(faces)
         vertices, normals, faces = vertices[vertex], normals[vertex], mesh.texture.ft
     positions, directions = (array.cpu().numpy() * _VIEWER_FROM_CAMERA for array in (vertices, normals))
-    return _Surface(positions, directions, faces.cpu().numpy())
+    return positions, directions, faces.cpu().numpy()
 
 
 def _visual(mesh: Mesh) -> Any:
     """Colours as trimesh wants them."""
     if mesh.texture is not None:
-        material = PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorTexture=_texture_image(mesh.texture))
+        picture = Image.fromarray(mesh.texture.as_bytes())
+        material = PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorTexture=picture)
         return TextureVisuals(uv=mesh.texture.vt.detach().cpu().numpy(), material=material)
     if isinstance(mesh.colour, Tensor):
-        return ColorVisuals(vertex_colors=(mesh.colour.detach().cpu().numpy() * 255).round().astype(np.uint8))
-    linear = [*(value**2.2 for value in mesh.colour), 1.0]  # glTF's plain colours are linear light
+        return ColorVisuals(vertex_colors=(mesh.colour.detach().cpu().numpy() ** _GAMMA * 255).round().astype(np.uint8))
+    linear = [*(value**_GAMMA for value in mesh.colour), 1.0]
     return TextureVisuals(material=PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorFactor=linear))
-
-
-def _texture_image(texture: TextureMap) -> Image.Image:
-    return Image.fromarray((texture.image.detach().permute(1, 2, 0) * 255).round().byte().cpu().numpy())
 
 
 def _write_material(path: Path, texture: TextureMap) -> None:
     picture = path.with_suffix(".png")
-    _write_atomically(picture, lambda file: _texture_image(texture).save(file, format="PNG"))
+    _write_atomically(picture, lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG"))
     text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture.name}\n"
     _write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
 

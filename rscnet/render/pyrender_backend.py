@@ -106,10 +106,9 @@ def _primitive(mesh: Mesh, positions: Float[np.ndarray, "v 3"]) -> Any:
     material: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.7}
     if mesh.texture is not None:
         corner = mesh.texture.vertex_of_uv(mesh.faces).cpu().numpy()
-        image = (mesh.texture.image.detach().permute(1, 2, 0) * 255).round().byte().cpu().numpy()
         surface |= {"positions": positions[corner], "normals": normals[corner]}
         surface |= {"indices": mesh.texture.ft.cpu().numpy(), "texcoord_0": mesh.texture.vt.cpu().numpy()}
-        material["baseColorTexture"] = pyrender.Texture(source=np.ascontiguousarray(image), source_channels="RGB")
+        material["baseColorTexture"] = pyrender.Texture(source=mesh.texture.as_bytes(), source_channels="RGB")
     elif isinstance(mesh.colour, Tensor):
         surface["color_0"] = mesh.colour.detach().cpu().numpy() ** _GAMMA
     else:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from rscnet.geometry.cameras import NORMALISED_FOCAL
+from rscnet.geometry.cameras import NORMALISED_FOCAL, camera_to_translation
 
 RGB = tuple[float, float, float]
 PALETTE: tuple[RGB, ...] = (
@@ -64,6 +64,11 @@ class TextureMap:
         vertices[self.ft.reshape(-1)] = faces.reshape(-1)
         return vertices
 
+    def as_bytes(self) -> UInt8[np.ndarray, "ht wt 3"]:
+        """The picture as other programs take it; values outside [0, 1] are clamped."""
+        image = self.image.detach().clamp(0, 1).permute(1, 2, 0)
+        return (image * 255).round().byte().contiguous().cpu().numpy()
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -82,6 +87,22 @@ class Mesh:
     camera: Camera
     colour: RGB | Float[Tensor, "v 3"] = PALETTE[0]
     texture: TextureMap | None = None
+
+    @classmethod
+    def of_body(
+        cls,
+        vertices: Float[Tensor, "v 3"],
+        camera: Float[Tensor, "3"],
+        faces: Int[Tensor, "f 3"],
+        crop: tuple[float, float, float],
+        colour: RGB | Float[Tensor, "v 3"] = PALETTE[0],
+        texture: TextureMap | None = None,
+    ) -> Mesh:
+        """A predicted body: ``vertices`` not yet translated, ``camera`` weak perspective [s, tx, ty] over the crop.
+
+        ``crop`` is (left, top, side) in pixels of the picture that the body is to be drawn on.
+        """
+        return cls(vertices + camera_to_translation(camera), faces, Camera.of_crop(*crop), colour, texture)
 
     def rotated(self, degrees: float) -> Mesh:
         """The mesh turned about the vertical through its centre; 90 shows the side that is on the picture's right."""

@@ -39,12 +39,13 @@ def test_translation_is_kept_on_request(tmp_path, mesh):
     np.testing.assert_allclose(load(tmp_path / "a.obj").vertices, mesh.vertices.numpy() * VIEWER, atol=1e-5)
 
 
-@pytest.mark.parametrize("write, name", [(write_obj, "body.obj"), (write_glb, "body.glb")])
-def test_vertex_colours(tmp_path, mesh, write, name):
+@pytest.mark.parametrize("write, name, gamma", [(write_obj, "body.obj", 1), (write_glb, "body.glb", 2.2)])
+def test_vertex_colours(tmp_path, mesh, write, name, gamma):
+    """glTF's vertex colours are linear light by its specification; OBJ's are taken as they are."""
     colours = torch.rand(len(mesh.vertices), 3, generator=torch.Generator().manual_seed(0))
     write(tmp_path / name, replace(mesh, colour=colours))
     loaded = load(tmp_path / name)
-    np.testing.assert_allclose(loaded.visual.vertex_colors[:, :3] / 255, colours.numpy(), atol=1 / 255)
+    np.testing.assert_allclose(loaded.visual.vertex_colors[:, :3] / 255, colours.numpy() ** gamma, atol=1 / 255)
 
 
 def test_textured_glb_has_picture_uv_and_seamless_normals(tmp_path, mesh, texture):

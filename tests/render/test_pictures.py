@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.ndimage import binary_dilation
 
-from rscnet.geometry.cameras import project, to_pixels
+from rscnet.geometry.cameras import camera_to_translation, project, to_pixels
 from rscnet.render.pictures import grid, overlay, side_view, turntable
 from rscnet.render.rasterizer import rasterize
-from rscnet.render.scene import PALETTE, Camera
+from rscnet.render.scene import Camera, Mesh
 from rscnet.render.torch_renderer import TorchRenderer
 
 SIZE = 96
@@ -36,6 +36,13 @@ def test_the_crop_camera_is_the_projection_of_the_losses(posed):
     seen = Camera.of_crop(20, -7, 150).project(posed)
     torch.testing.assert_close(seen[..., :2], expected, rtol=1e-5, atol=1e-3)
     assert torch.equal(seen[..., 2], posed[..., 2])
+
+
+def test_a_predicted_body_is_placed_by_its_crop(posed, body):
+    local, camera = posed[:1] - torch.tensor([0.0, 0.0, 50.0]), torch.tensor([[0.8, 0.1, -0.2]])
+    mesh = Mesh.of_body(local[0], camera[0], body.faces, crop=(30, 40, 120))
+    expected = to_pixels(project(local, camera_to_translation(camera)), 120)[0] + torch.tensor([30.0, 40.0])
+    torch.testing.assert_close(mesh.camera.project(mesh.vertices)[:, :2], expected, rtol=1e-5, atol=1e-3)
 
 
 def test_overlay_changes_only_pixels_of_the_body(mesh, photo):
@@ -135,7 +142,3 @@ def test_grid_places_pictures_and_labels():
     assert (labelled[22:, 2:32].min() < 100) and (labelled[:, 64:] > 200).all()
     with pytest.raises(ValueError, match="one label"):
         grid([red], 1, [])
-
-
-def test_palette_colours_differ():
-    assert len(set(PALETTE)) == len(PALETTE) >= 6

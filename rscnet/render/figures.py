@@ -1,0 +1,42 @@
+"""Figures of an evaluation: error against resolution, and what the network saw and said at each size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # no display is needed, and none is asked for
+
+import matplotlib.pyplot as plt  # noqa: E402
+
+TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
+
+
+def error_curves(path: Path, tables: Mapping[str, Mapping[int, Mapping[str, float]]]) -> None:
+    """One panel per metric, one line per method: millimetres against the size of the person crop, log scale.
+
+    Args:
+        path: PNG to write.
+        tables: errors by method, size in pixels and metric.
+    """
+    figure, axes = plt.subplots(1, len(TITLES), figsize=(4.6 * len(TITLES), 3.8), constrained_layout=True)
+    for axis, (metric, title) in zip(axes, TITLES.items(), strict=True):
+        for label, rows in tables.items():
+            sizes = sorted(rows)
+            style = {"linestyle": "--", "color": "0.55"} if label == "mean_pose" else {"marker": "o"}
+            axis.plot(sizes, [rows[size][metric] for size in sizes], label=label, **style)
+        ticks = sorted({size for rows in tables.values() for size in rows})
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(ticks, [str(size) for size in ticks])
+        axis.minorticks_off()
+        axis.set_xlabel("person crop (pixels)")
+        axis.set_ylabel("mm")
+        axis.set_title(title)
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

@@ -1,7 +1,7 @@
 """Rebuild the embedded body, or draw its contact sheet.
 
-    python scripts/build_body.py                                     # writes rscnet/body/assets/embedded_body.npz
-    python scripts/build_body.py --sheet docs/pictures/body_sheet.png
+python scripts/build_body.py                                       writes rscnet/body/assets/embedded_body.npz
+python scripts/build_body.py --sheet docs/pictures/body_sheet.png  draws it
 """
 
 import argparse

@@ -3,10 +3,11 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from embedded_body import atlas, correctives, landmarks, regressors, relax, shapes, skeleton, skinning, topology
 from rscnet.body.assets import BodyAssets
 from rscnet.data.synthetic.poses import combinations, euler_angles, mirrored
 from rscnet.joints import EXTRA_9, H36M_17
+
+from . import atlas, correctives, landmarks, regressors, relax, shapes, skeleton, skinning, topology
 
 MEAN_CAMERA = (0.9, 0.0, 0.0)
 UPRIGHT = np.diag([1.0, -1.0, -1.0])  # the pi turn about x that stands a body up in the camera frame

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embedded_body.topology import Mesh
+from .topology import Mesh
 
 GUTTER = 0.006  # empty border of a cell, 3 texels of a 256 texture between charts
 CELLS = {  # u, v, width, height

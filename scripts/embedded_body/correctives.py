@@ -10,8 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial.transform import Rotation
 
-from embedded_body import surface
-from embedded_body.skeleton import FLIP, JOINT, MIRROR, subtree
+from . import surface
+from .skeleton import FLIP, JOINT, MIRROR, subtree
 
 REACH = 0.16  # metres from the joint over which a corrective fades
 LIMIT = 0.035  # metres a vertex may move

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from embedded_body.surface import FINGERS, THUMB, finger_line
 from rscnet.joints import VERTEX_JOINTS, mirrored_name
+
+from .surface import FINGERS, THUMB, finger_line
 
 POINTS = {
     "nose": (0, 1.578, 0.13),

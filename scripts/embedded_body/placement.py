@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedded_body.surface import FINGERS, THUMB, body, cast, finger_line, torso_section
+from .surface import FINGERS, THUMB, body, cast, finger_line, torso_section
 
 UP, ACROSS, AHEAD = np.array([0, 1.0, 0]), np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
 
@@ -56,7 +56,9 @@ class Ring:
         return self.centre + np.cos(angles)[:, None] * self.first + np.sin(angles)[:, None] * self.second
 
 
-def tilted_ring(front: float, back: float, width: float, ahead: float, behind: float, crowd: float, n: int) -> np.ndarray:
+def tilted_ring(
+    front: float, back: float, width: float, ahead: float, behind: float, crowd: float, n: int
+) -> np.ndarray:
     """Ring around the trunk or head that starts in the middle of the back and goes by the left side, (n, 3).
 
     `front` and `back` are its heights there; `crowd` moves columns towards the front.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from embedded_body.skeleton import JOINT
+from .skeleton import JOINT
 
 
 @dataclass(frozen=True)

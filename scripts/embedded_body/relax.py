@@ -4,9 +4,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
-from embedded_body import surface
-from embedded_body.skeleton import MIRROR
-from embedded_body.topology import Mesh
+from . import surface
+from .skeleton import MIRROR
+from .topology import Mesh
 
 STIFFNESS = {"torso": 0.0, "head": 1.0, "leg": 0.6, "arm": 0.8, "finger": 1.0}  # share of the designed spacing kept
 

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedded_body.skeleton import JOINT, MIRROR, PARENTS, bone_axes
+from .skeleton import JOINT, MIRROR, PARENTS, bone_axes
 
 
 def _pair(*names: str) -> tuple[int, ...]:
     return tuple(JOINT[f"{side}_{name}"] for name in names for side in ("left", "right"))
 
 
-HIPS, KNEES, COLLARS, SHOULDERS, ELBOWS = _pair("hip"), _pair("knee"), _pair("collar"), _pair("shoulder"), _pair("elbow")
+HIPS, KNEES = _pair("hip"), _pair("knee")
+COLLARS, SHOULDERS, ELBOWS = _pair("collar"), _pair("shoulder"), _pair("elbow")
 LEGS, ARMS, HANDS, FEET = HIPS + KNEES, SHOULDERS + ELBOWS, _pair("wrist", "hand"), _pair("ankle", "foot")
 TORSO = tuple(JOINT[name] for name in ("pelvis", "spine1", "spine2", "spine3"))
 PELVIS, WAIST, CHEST = TORSO[:1], TORSO[1:2], TORSO[2:]
@@ -87,7 +88,8 @@ def shape_directions(rig: ShapeRig) -> tuple[np.ndarray, np.ndarray]:
     deltoid = rig.bump((0.20, 1.41, -0.02), (0.06, 0.06, 0.06))
     jaw = rig.bump((0, 1.53, 0.06), (0.06, 0.05, 0.06))
     cheeks = rig.bump((0.05, 1.56, 0.05), (0.03, 0.03, 0.04))
-    softness = {LEGS: 0.075, ARMS: 0.075, PELVIS: 0.080, WAIST: 0.060, CHEST: 0.080, COLLARS: 0.07, NECK: 0.08, HEAD: 0.015, HANDS: 0.03}
+    softness = {LEGS: 0.075, ARMS: 0.075, HANDS: 0.03, COLLARS: 0.07, NECK: 0.08, HEAD: 0.015}
+    softness |= {PELVIS: 0.080, WAIST: 0.060, CHEST: 0.080}
     directions = [
         rig.scale(0.042),  # stature
         rig.bones(girth=softness) + 12 * belly + 9 * seat + 5 * flank + 4 * bust + 2 * cheeks,  # weight

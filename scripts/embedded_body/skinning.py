@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from embedded_body.relax import grid_average
-from embedded_body.skeleton import FLIP, JOINT
-from embedded_body.topology import Mesh
+from .relax import grid_average
+from .skeleton import FLIP, JOINT
+from .topology import Mesh
 
 MAX_JOINTS = 4
 
@@ -21,8 +21,8 @@ def skinning_weights(mesh: Mesh, joints: np.ndarray, mirror: np.ndarray, steps: 
     for _ in range(steps):
         weights = (1 - rate) * weights + rate * (average @ weights)
     weights = 0.5 * (weights + weights[mirror][:, FLIP])
-    threshold = np.sort(weights, 1)[:, -MAX_JOINTS][:, None]
-    weights = np.where((weights >= threshold) & (weights > 1e-3), weights, 0)
+    next_best = np.sort(weights, 1)[:, [-MAX_JOINTS - 1]]  # of a tie across the middle, both sides go
+    weights = np.where((weights > next_best) & (weights > 1e-3), weights, 0)
     return weights / weights.sum(1, keepdims=True)
 
 

@@ -1,16 +1,16 @@
 """Mesh of 6890 vertices and 13776 triangles, closed and of genus 0, made of sixteen rectangular grids.
 
-Grids share vertex ids along their borders; each grid is one chart of the UV atlas, so the atlas cannot overlap. The torso
-is a tube, the head continues it to a pole; arms leave through holes in its sides; each leg takes half of the bottom ring
-and the crotch line; fingers split off the last ring of the arm, the thumb leaves through a hole in the hand.
+Grids share vertex ids along their borders; each grid is one chart of the UV atlas, so the atlas cannot overlap. The
+torso is a tube, the head continues it to a pole; arms leave through holes in its sides; each leg takes half of the
+bottom ring and the crotch line; fingers split off the last ring of the arm, the thumb leaves through a hole in the hand.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from embedded_body import placement
-from embedded_body.skeleton import MIRROR
+from . import placement
+from .skeleton import MIRROR
 
 TORSO_COLUMNS = 40  # 0 = middle of the back, 10 = left, 20 = front, 30 = right
 LEG_COLUMNS = 26  # 21 of the torso and 5 of the crotch

@@ -169,17 +169,17 @@ class PersonGenerator:
         return self._rendered([self._shot(person, view) for view in range(n)], with_uv)
 
     def clip(self, person: int, frames: int, fps: float, with_uv: bool = False) -> RenderedPeople:
-        """A motion clip of a person before one camera that follows them not."""
+        """A motion clip of a person before one fixed camera, the lowest point always on the ground."""
         key = ("clip", person)
-        first = self._shot(person, *key)
-        poses = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise)
-        shots = [
-            replace(first, pose=pose, frame=i, combination=poses.combination) for i, pose in enumerate(poses.poses)
-        ]
+        first = replace(self._shot(person, *key), airborne=0.0)
+        moves = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise)
+        shots = [replace(first, pose=p, frame=i, combination=moves.combination) for i, p in enumerate(moves.poses)]
         posed = [self._posed(shots[i : i + GROUP]) for i in range(0, frames, GROUP)]
-        every_joint = np.concatenate([joints.numpy().reshape(-1, 3) for _, joints in posed])
-        translation = first.viewpoint.translation(every_joint)
-        return self._rendered(shots, with_uv, translation)
+        up = first.viewpoint.up
+        floor = np.concatenate([(vertices.cpu().numpy() @ up).min(1) for vertices, _ in posed])
+        lift = -floor[:, None] * up
+        joints = np.concatenate([joints.numpy() for _, joints in posed]) + lift[:, None]
+        return self._rendered(shots, with_uv, first.viewpoint.translation(joints.reshape(-1, 3)) + lift)
 
     def _rng(self, *key: int | str) -> np.random.Generator:
         return keyed_generator(self.seed, self.split, *key)
@@ -221,29 +221,32 @@ class PersonGenerator:
     def _rendered(
         self, shots: Sequence[_Shot], with_uv: bool = False, translation: np.ndarray | None = None
     ) -> RenderedPeople:
-        groups = [self._render_group(shots[i : i + GROUP], with_uv, translation) for i in range(0, len(shots), GROUP)]
+        groups = [
+            self._render_group(
+                shots[i : i + GROUP], with_uv, None if translation is None else translation[i : i + GROUP]
+            )
+            for i in range(0, len(shots), GROUP)
+        ]
         if len(groups) == 1:
             return groups[0]
         merged = {}
         for field in fields(RenderedPeople):
             values = [getattr(group, field.name) for group in groups]
             if field.name == "combination":
-                merged[field.name] = sum(values, [])
+                merged[field.name] = [names for group in values for names in group]
             else:
                 merged[field.name] = None if values[0] is None else np.concatenate(values)
         return RenderedPeople(**merged)
 
     @torch.no_grad()
-    def _render_group(self, shots: Sequence[_Shot], with_uv: bool, shared: np.ndarray | None) -> RenderedPeople:
+    def _render_group(self, shots: Sequence[_Shot], with_uv: bool, translation: np.ndarray | None) -> RenderedPeople:
         people = [self._person(shot.person) for shot in shots]
         vertices, joints = self._posed(shots)
         training = joints[:, TRAINING_49_FROM_SMPL_54]
-        translation = np.stack(
-            [
-                s.viewpoint.translation(p.numpy()) if shared is None else shared
-                for s, p in zip(shots, training, strict=True)
-            ]
-        ).astype(np.float32)
+        if translation is None:
+            framed = zip(shots, training.numpy(), strict=True)
+            translation = np.stack([shot.viewpoint.translation(points) for shot, points in framed])
+        translation = translation.astype(np.float32)
         keypoints = project(training, torch.from_numpy(translation)).numpy()
         confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
         layer, parts, uv = self._draw(
@@ -317,7 +320,9 @@ class PersonGenerator:
         covered = np.zeros(picture.shape[:2], dtype=bool)
         if rng.random() < self.occlusion:
             picture, covered = add_occluder(rng, picture, self.size)
-        picture = sensor(self._rng("sensor", shot.frame, *shot.key), picture.astype(np.float32))
+        picture = sensor(
+            self._rng("sensor", *shot.key), self._rng("grain", shot.frame, *shot.key), picture.astype(np.float32)
+        )
         return (picture * 255 + 0.5).astype(np.uint8), covered
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 
 from rscnet.render.shading import hemisphere, lambert
 
-GLOSS = 24.0  # exponent of the highlight
+GLOSS_SQUARINGS = 4  # the highlight falls off with the sixteenth power of the cosine
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Light:
         hard = rng.random() ** 0.8
         warmth = rng.normal(0, 0.05)
         tint = np.array([1 + warmth, 1.0, 1 - warmth])
-        exposure = rng.uniform(0.75, 1.15)
+        exposure = rng.uniform(0.8, 1.25)
         return cls(
             key=key,
             up=up,
@@ -54,13 +54,24 @@ class Light:
 def shade(
     lights: list[Light], albedo: Float[Tensor, "k 3"], normals: Float[Tensor, "k 3"], image: Int[Tensor, "k"]
 ) -> Float[Tensor, "k 3"]:
-    """Colour of surface points under the light of the image that each belongs to (unit normals, camera frame)."""
+    """Colour of surface points under the light of the image that each belongs to.
 
-    table = np.stack([np.concatenate([v.key, v.up, v.key_colour, v.sky_colour, [v.bounce, v.gloss]]) for v in lights])
-    per_point = torch.as_tensor(table, dtype=albedo.dtype, device=albedo.device)[image]
-    key, up, key_colour, sky_colour, bounce, gloss = per_point.split([3, 3, 3, 3, 1, 1], dim=1)
-    sky = bounce + (1 - bounce) * hemisphere(normals, up)[:, None]
+    Normals are unit vectors in the camera frame; `image` ascends, as the rasteriser gives it.
+    """
+    counts = torch.bincount(image, minlength=len(lights)).tolist()
+    lit = zip(lights, albedo.split(counts), normals.split(counts), strict=True)
+    return torch.cat([_lit(*arguments) for arguments in lit])
+
+
+def _lit(light: Light, albedo: Float[Tensor, "k 3"], normals: Float[Tensor, "k 3"]) -> Float[Tensor, "k 3"]:
+    key, up, key_colour, sky_colour = (
+        torch.as_tensor(v, dtype=albedo.dtype, device=albedo.device)
+        for v in (light.key, light.up, light.key_colour, light.sky_colour)
+    )
+    sky = light.bounce + (1 - light.bounce) * hemisphere(normals, up)
     toward_camera = normals.new_tensor([0.0, 0.0, -1.0])
-    highlight = lambert(normals, normalize(key + toward_camera, dim=-1)) ** GLOSS
-    irradiance = sky_colour * sky + key_colour * lambert(normals, key)[:, None]
-    return (albedo * irradiance + gloss * highlight[:, None]).clamp(0, 1)
+    highlight = lambert(normals, normalize(key + toward_camera, dim=-1))
+    for _ in range(GLOSS_SQUARINGS):
+        highlight = highlight.square()
+    irradiance = sky_colour * sky[:, None] + key_colour * lambert(normals, key)[:, None]
+    return (albedo * irradiance + light.gloss * highlight[:, None]).clamp(0, 1)

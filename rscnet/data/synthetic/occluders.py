@@ -1,4 +1,4 @@
-"""What stands between the ground, the person and the camera: shadows, seats behind, held and occluding things in front."""
+"""What stands between ground, person and camera: shadows, seats, held and occluding things, and the sensor."""
 
 from __future__ import annotations
 
@@ -170,8 +170,11 @@ def _overlay(
     return picture + share * (surface - picture)
 
 
-def sensor(rng: np.random.Generator, picture: Picture) -> Picture:
-    """Gain, gamma, haze, slight blur, noise, and now and then no colour. Low resolution is made elsewhere."""
+def sensor(rng: np.random.Generator, noise: np.random.Generator, picture: Picture) -> Picture:
+    """Gain, gamma, haze, slight blur, noise, and now and then no colour. Low resolution is made elsewhere.
+
+    `rng` gives what a camera keeps from frame to frame, `noise` what it does not.
+    """
     if rng.random() < 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, 0.7) * len(picture) / 112)
     picture = np.clip(picture * np.float32(rng.uniform(0.8, 1.15)), 0, 1) ** np.float32(rng.uniform(0.75, 1.25))
@@ -180,5 +183,5 @@ def sensor(rng: np.random.Generator, picture: Picture) -> Picture:
         picture = (1 - haze) * picture + haze * np.float32(rng.uniform(0.5, 0.95))
     if rng.random() < 0.06:
         picture = np.repeat(picture.mean(2, keepdims=True), 3, axis=2)
-    noise = rng.standard_normal(picture.shape, dtype=np.float32)
-    return np.clip(picture + np.float32(rng.uniform(0, 0.02)) * noise, 0, 1)
+    grain = np.float32(rng.uniform(0, 0.02)) * noise.standard_normal(picture.shape, dtype=np.float32)
+    return np.clip(picture + grain, 0, 1)

@@ -150,5 +150,4 @@ class ContrastiveLoss(nn.Module):
         self, features: Float[Tensor, "m d"], entries: Float[Tensor, "q d"], same: Bool[Tensor, "m q"]
     ) -> Float[Tensor, "m"]:
         logits = similarity(features, entries, self.kernel) / self.temperature
-        # the least finite number and not -inf, whose gradient is NaN where nothing is left in a row
-        return logits.masked_fill(same, torch.finfo(logits.dtype).min).logsumexp(-1)
+        return logits.masked_fill(same, -torch.inf).logsumexp(-1)

@@ -52,6 +52,14 @@ def test_joints_unseen_or_outside_do_not_count():
     torch.testing.assert_close(loss(logits, torch.zeros(2, 3, 4, 4), points, None)[1]["heatmaps"], seen)
 
 
+def test_cells_without_a_label_do_not_count():
+    labels, parts = torch.randint(0, 5, (1, 4, 4)), torch.randn(1, 5, 4, 4)
+    loss = DenseLoss(JOINTS)
+    upper = loss(torch.zeros(1, 2, 4, 4), parts[:, :, :2], keypoints(1), labels[:, :2])[1]["parts"]
+    labels[:, 2:] = 255
+    torch.testing.assert_close(loss(torch.zeros(1, 2, 4, 4), parts, keypoints(1), labels)[1]["parts"], upper)
+
+
 def test_nothing_labelled_is_zero_with_a_graph():
     logits, parts = torch.randn(2, 2, 4, 4, requires_grad=True), torch.randn(2, 3, 4, 4, requires_grad=True)
     total, _ = DenseLoss(JOINTS)(logits, parts, torch.full((2, 49, 3), torch.nan), torch.full((2, 4, 4), 255))

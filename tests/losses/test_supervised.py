@@ -111,6 +111,21 @@ def test_translation_is_found_from_joints_of_any_origin(posed):
     torch.testing.assert_close(CameraTranslation()(off, labels), torch.full((2,), 3.0), atol=1e-2, rtol=0)
 
 
+def test_translation_loss_moves_the_camera_only(posed):
+    CameraTranslation()(posed, target(3)).sum().backward()
+    assert posed.joints.grad is None and posed.translation.grad.abs().sum() > 0
+
+
+def test_translation_needs_points_to_fit(posed):
+    labels = target(3)
+    labels.keypoints_2d[..., :2] = project(posed.joints[:3], torch.tensor([0.0, 0.0, 50.0]).expand(3, 3)).detach()
+    labels.joints_3d[..., :3] = posed.joints[:3, 25:].detach()
+    alone = CameraTranslation()(posed[torch.tensor([0, 3])], labels[:1])
+    labels.keypoints_2d[1, :, 2] = 0.0  # of the second person no keypoint is seen, of the third no joint is known
+    labels.joints_3d[2, :, 3] = 0.0
+    torch.testing.assert_close(CameraTranslation()(posed, labels), alone)
+
+
 @pytest.mark.parametrize("term", TERMS)
 def test_repeating_the_batch_changes_nothing(term):
     labels = target(3)

@@ -17,7 +17,7 @@ def test_maps_have_a_quarter_of_the_size():
 
 def test_every_stage_learns():
     net = small_net()
-    prediction = net(torch.randn(2, 3, 64, 64), torch.tensor([0, 2]))
+    prediction = net(torch.randn(2, 3, 32, 32), torch.tensor([0, 2]))
     (prediction.heatmaps.square().mean() + prediction.parts.square().mean()).backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in net.parameters())
 

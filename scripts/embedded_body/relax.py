@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from . import surface
 from .skeleton import MIRROR
@@ -28,7 +28,7 @@ def grid_average(mesh: Mesh) -> sp.csr_matrix:
 
 def mirror_map(vertices: np.ndarray) -> np.ndarray:
     """Index of the opposite vertex of each vertex of an exactly symmetric mesh."""
-    distance, index = cKDTree(vertices).query(vertices * MIRROR)
+    distance, index = map(np.asarray, KDTree(vertices).query(vertices * MIRROR))
     if distance.max() > 1e-9 or not np.array_equal(index[index], np.arange(len(vertices))):
         raise AssertionError(f"mesh is not mirror symmetric: {distance.max()} m")
     return index

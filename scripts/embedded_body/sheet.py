@@ -33,7 +33,7 @@ def contact_sheet() -> Image.Image:
     """The whole sheet."""
     body = BodyModel.embedded()
     pictures, labels = zip(*_tiles(body), strict=True)
-    return Image.fromarray(grid(pictures, columns=12, labels=labels))
+    return Image.fromarray(grid(pictures, columns=12, labels=labels)).quantize(128)  # few colours: a small file
 
 
 def _tiles(body: BodyModel) -> Iterator[tuple[Picture, str]]:

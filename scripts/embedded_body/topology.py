@@ -2,7 +2,8 @@
 
 Grids share vertex ids along their borders; each grid is one chart of the UV atlas, so the atlas cannot overlap. The
 torso is a tube, the head continues it to a pole; arms leave through holes in its sides; each leg takes half of the
-bottom ring and the crotch line; fingers split off the last ring of the arm, the thumb leaves through a hole in the hand.
+bottom ring and the crotch line; fingers split off the last ring of the arm, the thumb leaves through a hole in
+the hand.
 """
 
 from dataclasses import dataclass, field

@@ -12,6 +12,10 @@ from rscnet.structures import BodyParameters, Prediction
 class MeanBodyNetwork(nn.Module):
     """Answers the mean body to every picture: the floor that any method must beat."""
 
+    mean_pose: Float[Tensor, "144"]
+    mean_shape: Float[Tensor, "10"]
+    mean_cam: Float[Tensor, "3"]
+
     def __init__(self, body: MeanBody) -> None:
         super().__init__()
         for name in ("mean_pose", "mean_shape", "mean_cam"):

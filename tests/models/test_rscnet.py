@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from rscnet.geometry.rotations import matrix_to_rotation_6d, rotation_6d_to_matrix
+from rscnet.models.mean_body import MeanBodyNetwork
 from rscnet.models.projector import Projector
 from rscnet.models.regressor import IterativeRegressor
 from rscnet.models.resnet import ResolutionAwareResNet
@@ -98,3 +99,12 @@ def test_parameters_stay_float32_under_mixed_precision():
 def test_network_without_projector():
     net = small_net()
     assert RSCNet(net.encoder, net.regressor)(torch.randn(1, 3, 64, 64), torch.tensor([0])).projection is None
+
+
+def test_mean_body_network_is_the_regressor_without_corrections():
+    regressor = IterativeRegressor(4, **mean_body(), hidden=8, iterations=0)
+    expected = regressor(torch.randn(3, 4))
+    answer = MeanBodyNetwork(SimpleNamespace(**mean_body()))(torch.randn(3, 3, 8, 8), torch.zeros(3, dtype=torch.long))
+    torch.testing.assert_close(answer.parameters.rotations, expected.rotations)
+    torch.testing.assert_close(answer.parameters.betas, expected.betas)
+    torch.testing.assert_close(answer.parameters.camera, expected.camera)

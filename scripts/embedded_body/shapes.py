@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .skeleton import JOINT, MIRROR, PARENTS, bone_axes
+from .skeleton import JOINT, PARENTS, bone_axes
 
 
 def _pair(*names: str) -> tuple[int, ...]:
@@ -105,8 +105,3 @@ def shape_directions(rig: ShapeRig) -> tuple[np.ndarray, np.ndarray]:
         rig.bones(length={NECK: 0.18, CHEST: -0.02}, girth={HANDS: 0.06, FEET: 0.06, NECK: -0.05}),  # extremities
     ]  # fmt: skip
     return np.stack([d.vertices for d in directions], -1), np.stack([d.joints for d in directions], -1)
-
-
-def check_symmetry(directions: np.ndarray, mirror: np.ndarray) -> float:
-    """Largest difference in metres between a direction and its mirror image."""
-    return float(np.abs(directions[mirror] * MIRROR[:, None] - directions).max())

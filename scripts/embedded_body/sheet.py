@@ -53,7 +53,7 @@ def _tiles(body: BodyModel) -> Iterator[tuple[Picture, str]]:
     names, poses = library()
     for name, pose in zip(names, poses, strict=True):
         for turn in SIDES:
-            yield _picture(body, pose, turn=turn), name.split("/")[0] if turn == 0 else ""
+            yield _picture(body, pose, turn=turn, height=2.3), name.split("/")[0] if turn == 0 else ""
 
 
 def _picture(

@@ -21,6 +21,7 @@ from rscnet.data.synthetic.lighting import Light, shade
 from rscnet.data.synthetic.motion import motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
 from rscnet.data.synthetic.poses import sample_pose
+from rscnet.data.synthetic.rest import rest_joints, rest_vertices
 from rscnet.data.synthetic.textures import Atlas, Landmarks, Outfit, Surface, paint
 from rscnet.geometry.cameras import project, to_pixels
 from rscnet.geometry.rotations import axis_angle_to_matrix
@@ -137,23 +138,23 @@ class PersonGenerator:
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
-        template = body.smpl.v_template.cpu()
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
-        self.surface = Surface(template.numpy(), body.part_labels.cpu().numpy())
-        self.rest_joints = (body.smpl.J_regressor.cpu() @ template).numpy().astype(float)
+        self.surface = Surface(rest_vertices(body).numpy(), body.part_labels.cpu().numpy())
+        self.rest_joints = rest_joints(body).numpy().astype(float)
         self._people: dict[int, _Person] = {}
 
     def settings(self) -> dict[str, int | float | str]:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
+        body, smpl = self.body, self.body.smpl
         digest = hashlib.blake2b(digest_size=8)
-        smpl = self.body.smpl
-        for buffer in (smpl.v_template, smpl.shapedirs, smpl.posedirs, smpl.lbs_weights, smpl.J_regressor):
-            digest.update(buffer.cpu().numpy().tobytes())
-        for buffer in (self.body.faces, self.body.vt, self.body.ft, self.body.part_labels, self.body.extra_regressor):
-            digest.update(buffer.cpu().numpy().tobytes())
+        for buffer in (
+            *(smpl.v_template, smpl.shapedirs, smpl.posedirs, smpl.lbs_weights, smpl.J_regressor),
+            *(body.faces, body.vt, body.ft, body.part_labels, body.extra_regressor),
+        ):
+            digest.update(torch.as_tensor(buffer).cpu().numpy().tobytes())
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
             "body": digest.hexdigest(),

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from rscnet.body import BodyModel
 from rscnet.data.synthetic import colours
+from rscnet.data.synthetic.rest import rest_joints, rest_vertices
 from rscnet.joints import SMPL_24
 from rscnet.render.rasterizer import BOTH, rasterize
 
@@ -54,8 +55,7 @@ class Landmarks:
 
     @classmethod
     def of(cls, body: BodyModel) -> Landmarks:
-        template = body.smpl.v_template.cpu()
-        joints = body.smpl.J_regressor.cpu() @ template
+        template, joints = rest_vertices(body), rest_joints(body)
         heights = {n: float(joints[_ID[f"left_{n}"], 1]) for n in ("hip", "knee", "ankle", "shoulder")}
         spans = {f"{n}_x": float(joints[_ID[f"left_{n}"], 0]) for n in ("shoulder", "elbow", "wrist")}
         return cls(crown=float(template[:, 1].max()), sole=float(template[:, 1].min()), **heights, **spans)
@@ -68,19 +68,18 @@ class Atlas:
         vt, ft, faces = body.vt.cpu(), body.ft.cpu(), body.faces.cpu()
         pixels = torch.stack([vt[:, 0] * size, (1 - vt[:, 1]) * size, torch.ones(len(vt))], dim=1)
         texels = rasterize(pixels[None], ft, size, size, cull=BOTH)
-        position = texels.interpolate(body.smpl.v_template.cpu(), faces).numpy()
+        position = texels.interpolate(rest_vertices(body), faces).numpy()
         part = body.part_labels.cpu()[faces[texels.face]]
-        nearest = texels.barycentrics.argmax(1, keepdim=True)
+        corner = texels.barycentrics.argmax(1, keepdim=True)
         self.size = size
-        self.surface = Surface(position, part.gather(1, nearest).squeeze(1).numpy())
+        self.surface = Surface(position, part.gather(1, corner).squeeze(1).numpy())
         self.covered = texels.index.numpy()
         order = np.full(size * size, -1)
         order[self.covered] = np.arange(len(self.covered))
         # every uncovered texel repeats the nearest covered one, so that bilinear lookups do not bleed at seams
-        rows, columns = ndimage.distance_transform_edt(
-            order.reshape(size, size) < 0, return_distances=False, return_indices=True
-        )
-        self.fill = order.reshape(size, size)[rows, columns]
+        square = order.reshape(size, size)
+        nearest = ndimage.distance_transform_edt(square < 0, return_distances=False, return_indices=True)
+        self.fill = square[tuple(np.asarray(nearest))]
 
     def noise(self, rng: np.random.Generator, cells: int) -> Float32[np.ndarray, "n"]:
         """Smooth noise in about [-0.5, 0.5], `cells` periods over the square."""

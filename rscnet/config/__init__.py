@@ -1,0 +1,1 @@
+"""Composition, validation and building of configurations."""

@@ -1,0 +1,114 @@
+"""Checkpoints of a run: written whole or not at all, the newest two and the best kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+
+from rscnet import __version__
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+
+
+class RunStopped(Exception):
+    """The user asked a run to stop; its checkpoint is written and the same command goes on from it."""
+
+
+class RunCheckpoints(pl.Callback):
+    """Writes `last.ckpt` (and keeps the one before) and `best.ckpt`, with the configuration inside.
+
+    SIGINT (Ctrl-C) and SIGTERM end training after the running step, with a checkpoint of exactly that step.
+
+    Args:
+        folder: where the files go.
+        record: the plain composed configuration, stored under "rscnet".
+        every_n_steps: steps between two writings of `last.ckpt`.
+        monitor: logged value whose smallest so far marks the best checkpoint.
+    """
+
+    def __init__(
+        self, folder: Path, record: dict[str, Any], every_n_steps: int = 200, monitor: str = "val/pa_mpjpe"
+    ) -> None:
+        self.folder, self.record = Path(folder), record
+        self.every_n_steps, self.monitor = every_n_steps, monitor
+        self.best: float | None = None
+        self._asked = False
+        self._handlers: dict[int, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["rscnet"] = {"config": self.record, "version": __version__, "step": trainer.global_step}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:  # a second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        self._asked = True
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._asked:
+            self.save_last(trainer)
+            raise RunStopped(f"stopped at step {trainer.global_step}")
+        if trainer.global_step % self.every_n_steps == 0:
+            self.save_last(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        value = trainer.callback_metrics.get(self.monitor)
+        if trainer.state.fn != "fit" or value is None or (self.best is not None and float(value) >= self.best):
+            return
+        self.best = float(value)
+        _write(trainer, self.folder / BEST)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.save_last(trainer)
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+    def save_last(self, trainer: pl.Trainer) -> None:
+        """Writes `last.ckpt`; what was there becomes `previous.ckpt`."""
+        last = self.folder / LAST
+        temporary = self.folder / (LAST + ".new")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            _sync(temporary)
+            if last.exists():
+                os.replace(last, self.folder / PREVIOUS)
+            os.replace(temporary, last)
+
+
+def _write(trainer: pl.Trainer, path: Path) -> None:
+    temporary = path.with_name(path.name + ".new")
+    trainer.save_checkpoint(temporary)
+    if trainer.is_global_zero:
+        _sync(temporary)
+        os.replace(temporary, path)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

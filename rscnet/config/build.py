@@ -1,0 +1,59 @@
+"""The one place that turns configuration nodes into objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from rscnet.errors import UserError
+
+# A checkpoint carries its configuration, so nothing else may be called, whatever a file says.
+ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning.", "torchmetrics.", "albumentations.")
+
+
+def check_targets(node: Any, path: str = "") -> None:
+    """Refuses a `_target_` outside the packages that configurations may name.
+
+    Raises:
+        UserError: names the key and the target.
+    """
+    if isinstance(node, Mapping):
+        target = node.get("_target_")
+        if target is not None and not str(target).startswith(ALLOWED_PREFIXES):
+            allowed = ", ".join(prefix + "*" for prefix in ALLOWED_PREFIXES)
+            raise UserError(f"{path or 'config'}._target_: '{target}' is not allowed; expected one of {allowed}")
+        for key, child in node.items():
+            check_targets(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for i, child in enumerate(node):
+            check_targets(child, f"{path}[{i}]")
+
+
+def build(node: Mapping[str, Any], path: str = "", **arguments: Any) -> Any:
+    """The object that a node with `_target_` describes, its children first.
+
+    Args:
+        node: a resolved configuration node.
+        path: the node's key, for messages.
+        arguments: further arguments of the constructor, which win over the node's.
+
+    Raises:
+        UserError: a target that is not allowed or cannot be constructed; the message names the key.
+    """
+    check_targets(node, path)
+    try:
+        if not arguments:
+            return instantiate(dict(node), _convert_="all")
+        # objects go in by a call of their own: instantiate would copy them and build what looks like a node in them
+        return instantiate({**node, "_partial_": True}, _convert_="all")(**arguments)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):
+                raise cause from None
+            cause = cause.__cause__
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"{path or node.get('_target_')}: cannot be built: {reason}") from error

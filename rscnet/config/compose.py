@@ -1,0 +1,109 @@
+"""From command-line words to a validated configuration, with one clear message for each mistake."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from rscnet.config.schema import RunConfig, suggest, validate
+from rscnet.errors import UserError
+
+CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
+
+
+def automatic_precision(wanted: str) -> str:
+    """`auto` becomes bf16-mixed on a GPU or on a CPU with bfloat16 instructions (twice as fast), else full precision."""
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def register_resolvers() -> None:
+    """The pure functions that yaml files may use, as `${length:...}` and `${precision:...}`."""
+    OmegaConf.register_new_resolver("length", len, replace=True)
+    OmegaConf.register_new_resolver("precision", automatic_precision, replace=True)
+
+
+def experiments() -> dict[str, str]:
+    """Names of the experiments with the first comment line of each file."""
+    found = {}
+    for path in sorted((CONFIG_DIR / "experiment").glob("*.yaml")):
+        comments = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("# ")]
+        found[path.stem] = next((line for line in comments if not line.startswith("@package")), "")
+    return {name: text for name, text in found.items() if name != "none"}
+
+
+def compose(overrides: Sequence[str]) -> RunConfig:
+    """The configuration that the command line describes.
+
+    Raises:
+        UserError: an override that does not fit, or values that make no sense.
+    """
+    return validate(compose_tree(overrides))
+
+
+def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
+    """The composed and resolved tree, before validation."""
+    register_resolvers()
+    words = list(overrides)
+    if not any(word.lstrip("+").startswith("preset=") for word in words) and shutil.which("nvidia-smi"):
+        words.append("preset=gpu")
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="rscnet"):
+            composed = hydra_compose("config", overrides=words)
+        tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_explain(error)) from None
+    finally:
+        GlobalHydra.instance().clear()
+    assert isinstance(tree, dict)
+    return tree  # type: ignore[return-value]
+
+
+def _explain(error: Exception) -> str:
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    key = re.search(r"Key '([^']+)' is not in struct", text) or re.search(r"Could not override '([^']+)'", text)
+    full = re.search(r"full_key: (\S+)", text)
+    if "is not in struct" in text and key:
+        name = full.group(1) if full else key.group(1)
+        return f"{name}: unknown key{_near_key(name)}"
+    missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    if missing:
+        group, choice = missing.groups()
+        known = [path.stem for path in (CONFIG_DIR / group).glob("*.yaml")]
+        return f"{group}={choice}: there is no conf/{group}/{choice}.yaml{suggest(choice, known)}"
+    group = re.search(r"Could not override '([^']+)'\.", text)
+    if group:
+        return f"{group.group(1)}: unknown key{_near_key(group.group(1))}"
+    return " ".join(lines)
+
+
+def _near_key(name: str) -> str:
+    """Suggestion from the keys beside the wrong one in the default configuration."""
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="rscnet"):
+        node: Any = OmegaConf.to_container(hydra_compose("config"), resolve=False)
+    *parents, last = name.split(".")
+    for part in parents:
+        node = node.get(part, {}) if isinstance(node, dict) else {}
+    return suggest(last, [str(k) for k in node if not str(k).startswith("_")]) if isinstance(node, dict) and node else ""
+
+
+def is_rank_zero() -> bool:
+    """Whether this process is the one that writes files and prints."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0

@@ -1,0 +1,42 @@
+"""The identity of a run: a digest of what decides its result, and the folder that it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from rscnet.config.schema import RunConfig
+
+SCIENCE = (
+    "image_size", "init_from", "init_allow", "data", "body", "resolution", "degradation", "augmentation", "model",
+    "loss", "curriculum", "optimizer", "schedule",
+)  # fmt: skip
+# where things lie and how many processes work on them changes nothing that is learned
+WITHOUT_EFFECT = frozenset({"cache_dir", "workers", "eval", "eval_batch_size", "val", "test", "seed"})
+
+
+def science(config: RunConfig) -> dict[str, Any]:
+    """The part of a configuration that decides what is learned, the seed excepted."""
+    plain = config.plain()
+    chosen = {key: _without(plain[key]) for key in SCIENCE}
+    chosen["precision"] = plain["trainer"].get("precision")
+    return chosen
+
+
+def _without(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without(value) for key, value in node.items() if key not in WITHOUT_EFFECT}
+    return [_without(value) for value in node] if isinstance(node, list) else node
+
+
+def digest(tree: Any) -> str:
+    """Ten hexadecimal digits of a plain tree, the same on every machine."""
+    text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def run_folder(config: RunConfig) -> Path:
+    """`<output>/<experiment>/<ablation>/<fingerprint>/seed<k>`: the same command finds the same folder again."""
+    return Path(config.paths.output) / config.name / config.ablation / digest(science(config)) / f"seed{config.seed}"

@@ -1,0 +1,64 @@
+"""Checks of a whole configuration before anything is built: every component bound against its signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_object
+
+from rscnet.config.build import check_targets
+from rscnet.config.schema import RunConfig, suggest
+from rscnet.errors import UserError
+
+SPECIAL = {"_target_", "_partial_", "_convert_", "_recursive_", "_args_"}
+
+
+def preflight(config: RunConfig) -> None:
+    """Binds each `_target_` against its signature and looks for the files that the run will read.
+
+    Raises:
+        UserError: every problem at once, one line each.
+    """
+    plain = config.plain()
+    check_targets(plain)
+    problems = list(_component_problems(plain, ""))
+    for key in ("input", "boxes"):
+        value = plain[key]
+        if value is not None and not Path(value).exists():
+            problems.append(f"{key}: no such file or folder: {value}")
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _component_problems(node: Any, path: str) -> list[str]:
+    problems: list[str] = []
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            problems += _signature_problems(node, path)
+        for key, child in node.items():
+            problems += _component_problems(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for i, child in enumerate(node):
+            problems += _component_problems(child, f"{path}[{i}]")
+    return problems
+
+
+def _signature_problems(node: Mapping[str, Any], path: str) -> list[str]:
+    target = str(node["_target_"])
+    try:
+        function: Callable[..., Any] = get_object(target)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        return [f"{path}._target_: cannot import '{target}': {reason}"]
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built-in constructors show no signature
+        return []
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return []
+    known = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+    given = [key for key in node if key not in SPECIAL]
+    return [f"{path}.{key}: {target} has no such argument{suggest(key, known)}" for key in given if key not in known]

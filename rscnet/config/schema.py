@@ -1,0 +1,157 @@
+"""The typed schema of a composed configuration: what may stand where, and which values make sense together."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rscnet.errors import UserError
+from rscnet.resolution import ResolutionSet
+
+
+class Strict(BaseModel):
+    """A node whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+
+
+class Component(BaseModel):
+    """A node that `build` turns into an object; its keys are checked against the target's signature in pre-flight."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    target: str = Field(alias="_target_")
+
+
+class Paths(Strict):
+    """Folders; relative ones are relative to where the command runs."""
+
+    output: str
+    cache: str
+    smpl: str | None = None
+
+
+class ResolutionConfig(Component):
+    """The resolution ranges of training and the sizes of evaluation."""
+
+    ranges: list[tuple[int, int]]
+    eval: list[int]
+
+
+class InitAllow(Strict):
+    """Patterns of state-dict keys that `init_from` may leave untouched or ignore."""
+
+    missing: list[str] = []
+    unexpected: list[str] = []
+
+
+class Schedule(Strict):
+    """Learning rate over the run: linear warm-up, then constant or cosine down to zero."""
+
+    mode: Literal["constant", "cosine"]
+    warmup: float = Field(ge=0, lt=1)
+
+
+class Evaluation(Strict):
+    """What `train` and `evaluate` compare with."""
+
+    rivals: dict[str, str | None]
+    panel_samples: int = Field(ge=0)
+    split: Literal["val", "test"]
+
+
+class Prediction(Strict):
+    """What `predict` reads and writes."""
+
+    box_scale: float = Field(gt=0)
+    picture_size: int = Field(ge=16)
+    turntable: int = Field(ge=0)
+
+
+class RunConfig(Strict):
+    """The whole composed tree."""
+
+    name: str
+    ablation: str
+    preset: str
+    task: Component
+    seed: int = Field(ge=0)
+    fresh: bool
+    image_size: int = Field(ge=32, multiple_of=2)
+    threads: int = Field(ge=0)
+    checkpoint: str | None
+    start: str
+    init_from: str | None
+    init_allow: InitAllow
+    input: str | None
+    boxes: str | None
+    output: str | None
+    paths: Paths
+    data: Component
+    body: Component
+    resolution: ResolutionConfig
+    degradation: Component
+    augmentation: Component
+    model: Component
+    loss: Component
+    curriculum: Component
+    optimizer: Component
+    schedule: Schedule
+    trainer: Component
+    callbacks: dict[str, Component | None]
+    logger: dict[str, Component | None]
+    render: Component
+    evaluation: Evaluation
+    prediction: Prediction
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
+        stages = (self.curriculum.model_extra or {}).get("stages", {})
+        for name, stage in stages.items():
+            if stage is not None and stage.get("views", 1) > len(resolution):
+                raise ValueError(
+                    f"curriculum.stages.{name}.views: {stage['views']} views need as many resolution ranges, "
+                    f"but resolution.ranges has {len(resolution)}"
+                )
+        if resolution.full_size > self.image_size:
+            raise ValueError(
+                f"resolution.ranges: full resolution is {resolution.full_size} px, more than the network's input "
+                f"image_size={self.image_size}; use resolution=compact with 112 px, resolution=paper with 224 px"
+            )
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """Dictionaries, lists, strings and numbers only, with `_target_` keys: what checkpoints and files hold."""
+        return self.model_dump(by_alias=True, mode="json")
+
+
+def validate(tree: dict[str, Any]) -> RunConfig:
+    """The typed configuration.
+
+    Raises:
+        UserError: every problem at once, one line each, with the nearest known key where one is misspelt.
+    """
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise UserError("\n".join(_describe(problem) for problem in error.errors())) from None
+
+
+def suggest(wrong: str, known: list[str]) -> str:
+    """", did you mean ...?" or nothing."""
+    near = difflib.get_close_matches(wrong, known, n=1)
+    return f", did you mean '{near[0]}'?" if near else f"; known are {', '.join(sorted(known))}"
+
+
+def _describe(problem: Any) -> str:
+    location = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = list(RunConfig.model_fields) if len(problem["loc"]) == 1 else []
+        return f"{location}: unknown key" + (suggest(str(problem["loc"][-1]), known) if known else "")
+    if problem["type"] == "missing":
+        return f"{location}: missing, expected a value"
+    text = problem["msg"].removeprefix("Value error, ")
+    got = f" (got {problem['input']!r})" if problem["loc"] and not isinstance(problem["input"], dict) else ""
+    return f"{location}: {text}{got}" if location else text

@@ -1,0 +1,118 @@
+"""From annotated crops to batches: sizes are drawn, views degraded, colours changed, labels collated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rscnet.data.augmentation import Augmentation
+from rscnet.data.degradations import Degradation
+from rscnet.data.keys import generator
+from rscnet.data.plan import BatchKey, identity_array
+from rscnet.data.sample import Sample
+from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.resolution import ResolutionSet
+from rscnet.structures import Batch, BodyParameters, Target
+
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+class Source(Protocol):
+    """Annotated person crops that can be read in any order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
+    """RGB bytes to the network's input: ImageNet statistics, channels first (memory stays channels-last)."""
+    mean, std = np.float32(IMAGE_MEAN), np.float32(IMAGE_STD)
+    values = (images.astype(np.float32) - 255 * mean) / (255 * std)
+    return torch.from_numpy(values).permute(0, 3, 1, 2)
+
+
+def denormalise(views: Float[Tensor, "n 3 h w"]) -> UInt8[np.ndarray, "n h w 3"]:
+    """The pictures that `normalise` was given."""
+    mean, std = np.float32(IMAGE_MEAN), np.float32(IMAGE_STD)
+    values = views.detach().float().cpu().permute(0, 2, 3, 1).numpy() * (255 * std) + 255 * mean
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def collate_target(samples: Sequence[Sample]) -> Target:
+    """Labels of several samples as one typed target."""
+    poses = torch.from_numpy(np.stack([s.pose for s in samples]).astype(np.float32))
+    betas = torch.from_numpy(np.stack([s.betas for s in samples]).astype(np.float32))
+    return Target(
+        keypoints_2d=torch.from_numpy(np.stack([s.keypoints_2d for s in samples])),
+        joints_3d=torch.from_numpy(np.stack([s.joints_3d for s in samples])),
+        parameters=BodyParameters.from_rotations(axis_angle_to_matrix(poses), betas),
+        has_smpl=torch.tensor([bool(s.has_smpl) for s in samples]),
+        has_joints_3d=torch.tensor([bool(s.has_joints_3d) for s in samples]),
+    )
+
+
+class ViewDataset(Dataset[Batch]):
+    """Turns batch keys into batches; every draw is keyed by (seed, epoch, sample), so workers and ranks do not matter.
+
+    Args:
+        source: annotated crops.
+        resolution: ranges, sizes and scale indices.
+        degradation: how a view loses its resolution.
+        image_size: side of the network's input in pixels.
+        seed: key of all random draws.
+        augmentation: given for training, None for evaluation.
+        sizes: fixed sizes of the views; None draws one size from each range, which is training.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        resolution: ResolutionSet,
+        degradation: Degradation,
+        image_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+        sizes: Sequence[int] | None = None,
+    ) -> None:
+        self.source, self.resolution, self.degradation = source, resolution, degradation
+        self.image_size, self.seed, self.augmentation = image_size, seed, augmentation
+        self.sizes = None if sizes is None else [resolution.effective(size) for size in sizes]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: BatchKey) -> Batch:
+        samples, views, sizes = [], [], []
+        for index in key.indices:
+            random = generator(self.seed, key.epoch, index, "views")
+            sample = self.source[index]
+            if self.augmentation is not None:
+                sample = self.augmentation.geometric(sample, random)
+            drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
+            samples.append(sample)
+            sizes.append(drawn)
+            views.append([self._view(sample, size, random) for size in drawn])
+        size_array = np.asarray(sizes, np.int64).T
+        scale_index = np.vectorize(self.resolution.scale_index, otypes=[np.int64])(size_array)
+        stacked = np.asarray(views).swapaxes(0, 1)
+        parts = [s.parts for s in samples]
+        return Batch(
+            views=normalise(stacked.reshape(-1, *stacked.shape[2:])).unflatten(0, stacked.shape[:2]),
+            sizes=torch.from_numpy(np.ascontiguousarray(size_array)),
+            scale_index=torch.from_numpy(scale_index),
+            target=collate_target(samples),
+            identity=torch.from_numpy(identity_array([s.identity for s in samples])),
+            parts=None if any(p is None for p in parts) else torch.from_numpy(np.stack(parts).astype(np.int64)),  # type: ignore[arg-type]
+        )
+
+    def _view(self, sample: Sample, size: int, random: np.random.Generator) -> UInt8[np.ndarray, "s s 3"]:
+        view = self.degradation(sample.image, size, self.image_size, random)
+        return view if self.augmentation is None else self.augmentation.colour(view, random)

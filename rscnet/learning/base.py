@@ -1,0 +1,54 @@
+"""What the LightningModules share: the optimiser, the learning-rate schedule, logging of named terms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def learning_rate_factor(progress: float, mode: str, warmup: float) -> float:
+    """Factor on the learning rate at `progress` in [0, 1] of the run.
+
+    Linear from zero over the first `warmup` part, then constant, or along half a cosine down to zero.
+    """
+    if progress < warmup:
+        return progress / warmup
+    if mode == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - warmup) / (1 - warmup))))
+
+
+class TrainingModule(pl.LightningModule):
+    """Base of the project's modules.
+
+    Args:
+        optimizer: takes the parameters.
+        schedule: `mode` and `warmup` of `learning_rate_factor`.
+    """
+
+    def __init__(self, optimizer: Callable[[Iterable[Tensor]], Optimizer], schedule: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.optimizer = optimizer
+        self.schedule = dict(schedule)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        total = self.trainer.datamodule.curriculum.total_steps(len(self.trainer.datamodule.train))  # type: ignore[attr-defined]
+
+        def factor(step: int) -> float:
+            # step + 1: the first step of a warm-up already moves
+            return learning_rate_factor((step + 1) / (total + 1), **self.schedule)
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def log_terms(self, prefix: str, terms: Mapping[str, Tensor], bar: tuple[str, ...] = ()) -> None:
+        """Log named scalars; those named in `bar` also appear in the progress bar."""
+        for name, value in terms.items():
+            self.log(f"{prefix}/{name}", value.detach().float(), prog_bar=name in bar)

@@ -1,0 +1,107 @@
+"""Training of RSC-Net: supervised at every resolution, consistent across resolutions, contrastive in its features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from rscnet.body.model import BodyModel
+from rscnet.learning.base import TrainingModule
+from rscnet.losses.objective import RSCObjective
+from rscnet.losses.posed import PosedBodies, pose_bodies
+from rscnet.losses.schedules import LinearRamp
+from rscnet.models.rscnet import RSCNet
+from rscnet.structures import Batch, Prediction
+
+
+class RSCNetModule(TrainingModule):
+    """RSC-Net with its objective (spec section 3).
+
+    Args:
+        network: views and scale indices to predictions.
+        body: poses predictions and ground truth; its buffers never enter checkpoints.
+        objective: all losses with their weights.
+        optimizer, schedule: see `TrainingModule`.
+        ramp: course of the losses across resolutions; its length comes from the curriculum.
+        sequential: forward each resolution by itself, from high to low, as the original does, so that batch
+            normalisation sees one resolution at a time; False forwards them together.
+    """
+
+    def __init__(
+        self,
+        network: RSCNet,
+        body: BodyModel,
+        objective: RSCObjective,
+        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        schedule: Mapping[str, Any],
+        ramp: Literal["up", "down", "none"] = "up",
+        sequential: bool = False,
+    ) -> None:
+        super().__init__(optimizer, schedule)
+        self.network = network
+        self.body = body
+        self.objective = objective
+        self.ramp: Literal["up", "down", "none"] = ramp
+        self.sequential = sequential
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Predictions of all views, view-major rows."""
+        views = batch.views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        scales = batch.scale_index.flatten()
+        if not self.sequential:
+            return self.network(views, scales)
+        count = len(batch.views)
+        pieces = [self.network(v, s) for v, s in zip(views.chunk(count), scales.chunk(count), strict=True)]
+        return _concatenate(pieces)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        prediction = self(batch)
+        posed = pose_bodies(self.body, prediction.parameters)
+        views = len(batch.views)
+        ramp = self.ramp_factor()
+        total, terms = self.objective(prediction, posed, batch, views, ramp, self._truth(batch))
+        self.log_terms("train", terms, bar=("total",))
+        self.log("train/ramp", ramp)
+        return total
+
+    def validation_step(self, batch: Batch, batch_index: int) -> Prediction:
+        """Predictions of all views; callbacks measure them."""
+        return self(batch)
+
+    def test_step(self, batch: Batch, batch_index: int) -> Prediction:
+        """Predictions of all views; callbacks measure them."""
+        return self(batch)
+
+    def ramp_factor(self) -> float:
+        """Factor on the losses across resolutions at the current step."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        length = data.curriculum.ramp_length(len(data.train))
+        return LinearRamp(length, self.ramp)(self.global_step)
+
+    def _truth(self, batch: Batch) -> PosedBodies | None:
+        if not self.objective.supervised.needs_truth:
+            return None
+        with torch.no_grad():
+            output = self.body(batch.target.parameters)
+        nowhere = torch.zeros_like(output.joints[:, 0])
+        return PosedBodies(
+            batch.target.parameters, output.joints, output.vertices, nowhere, torch.zeros_like(output.joints[..., :2])
+        )
+
+
+def _concatenate(pieces: list[Prediction]) -> Prediction:
+    first = pieces[0].parameters
+    parameters = type(first)(
+        *(
+            torch.cat([getattr(p.parameters, name) for p in pieces])
+            for name in ("global_orient", "body_pose", "betas", "camera")
+        )
+    )
+    projections = [p.projection for p in pieces if p.projection is not None]
+    return Prediction(
+        parameters, torch.cat([p.feature for p in pieces]), torch.cat(projections) if projections else None
+    )

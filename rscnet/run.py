@@ -1,0 +1,57 @@
+"""The one entrypoint: `python -m rscnet.run experiment=<name> key=value ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rscnet.errors import UserError
+
+USAGE = """usage: python -m rscnet.run experiment=<name> [preset=cpu|gpu|paper|smoke] [key=value ...]
+       python -m rscnet.run task=evaluate checkpoint=<file | run folder | name> [resolution.eval=[...]]
+       python -m rscnet.run task=predict checkpoint=<...> input=<image | folder> [boxes=<COCO json>] [output=<dir>]
+       python -m rscnet.run task=check experiment=<name>   validate and show the schedule, train nothing
+       python -m rscnet.run --cfg experiment=<name>        print the composed configuration
+
+experiments:"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Composes and validates the configuration, then runs its task; a user's mistake is one line and exit code 1."""
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # no request to the package index at import
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        _run(words)
+    except UserError as error:
+        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _run(words: list[str]) -> None:
+    from rscnet.config.compose import compose, compose_tree, experiments
+
+    if "--cfg" in words:
+        import yaml
+
+        print(yaml.safe_dump(compose_tree([w for w in words if w != "--cfg"]), sort_keys=False, width=120))
+        return
+    names = {word.split("=", 1)[0] for word in words}
+    if not words or {"-h", "--help"} & set(words) or ("experiment" not in names and "task" not in names):
+        print(USAGE)
+        print("\n".join(f"  {name:22} {text}" for name, text in experiments().items()))
+        raise SystemExit(0 if {"-h", "--help"} & set(words) or not words else 1)
+    config = compose(words)
+    from hydra.utils import get_method
+
+    from rscnet.config.preflight import preflight
+
+    preflight(config)
+    get_method(config.task.target)(config)
+
+
+if __name__ == "__main__":
+    main()

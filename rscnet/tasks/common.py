@@ -1,0 +1,94 @@
+"""What tasks share: building the trainer and the data, measuring a network at all sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from rscnet.body.model import BodyModel
+from rscnet.callbacks.errors import ErrorTable, ResolutionErrors
+from rscnet.callbacks.progress import Progress
+from rscnet.config.build import build
+from rscnet.config.schema import RunConfig
+from rscnet.data.datamodule import PeopleDataModule
+from rscnet.learning.evaluation import EvaluationModule
+from rscnet.models.mean_body import MeanBodyNetwork
+from rscnet.trained import Trained, load_trained
+
+
+def set_up_process(config: RunConfig) -> None:
+    """Threads and seeds of this process."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    pl.seed_everything(config.seed, verbose=False)
+
+
+def build_data(plain: dict[str, Any]) -> PeopleDataModule:
+    """The data module of a plain configuration."""
+    return build(plain["data"], "data")
+
+
+def data_for(trained: Trained, plain: dict[str, Any]) -> PeopleDataModule:
+    """Data for evaluation of a trained network: its input size and scale indices, the configured people and sizes."""
+    data = dict(plain["data"])
+    data["image_size"] = trained.image_size
+    data["resolution"] = {**plain["resolution"], "ranges": trained.ranges}
+    return build(data, "data")
+
+
+def quiet_trainer(plain: dict[str, Any], folder: Path, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """A trainer for evaluation only."""
+    return build(
+        {**plain["trainer"], "val_check_interval": None},
+        "trainer",
+        default_root_dir=str(folder),
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def measure(network: nn.Module, body: BodyModel, data: PeopleDataModule, plain: dict[str, Any], folder: Path) -> ErrorTable:
+    """Errors of a network on the split that `evaluation.split` names, by size."""
+    split = plain["evaluation"]["split"]
+    data.prepare(split)
+    errors = ResolutionErrors()
+    trainer = quiet_trainer(plain, folder, [errors, Progress()])
+    loader = data.test_dataloader if split == "test" else data.val_dataloader
+    # float32: rivals are compared at the precision that predict uses
+    data.trainer = trainer
+    module = EvaluationModule(network, body)
+    module_data = _OneSplit(data, loader)
+    trainer.test(module, datamodule=module_data, verbose=False)
+    return errors.errors
+
+
+class _OneSplit(pl.LightningDataModule):
+    """The chosen split as test data."""
+
+    def __init__(self, data: PeopleDataModule, loader: Any) -> None:
+        super().__init__()
+        self.resolution = data.resolution
+        self._loader = loader
+
+    def test_dataloader(self) -> Any:
+        return self._loader()
+
+
+def rival(name: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:
+    """A network to compare with: the mean body, the start of the run, or a checkpoint; None where there is none."""
+    if name == "mean_pose":
+        return MeanBodyNetwork(body), None
+    if name == "init_from":
+        if config.init_from in (None, "none"):
+            return None
+        name = str(config.init_from)
+    trained = load_trained(name)
+    return trained.network, trained

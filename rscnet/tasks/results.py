@@ -1,0 +1,116 @@
+"""Results of a network: the table, the curve, the panel and `result.json`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from rich.table import Table
+from torch import nn
+
+from rscnet import records
+from rscnet.body.model import BodyModel
+from rscnet.callbacks.checkpoints import BEST, LAST
+from rscnet.callbacks.errors import ErrorTable
+from rscnet.config.schema import RunConfig
+from rscnet.console import say
+from rscnet.data.datamodule import PeopleDataModule
+from rscnet.data.plan import BatchKey
+from rscnet.models.rscnet import RSCNet
+from rscnet.render.figures import error_curves
+from rscnet.structures import Batch
+from rscnet.tasks.common import data_for, measure, rival
+from rscnet.tasks.panel import write_panel
+
+METRICS = ("mpjpe", "pa_mpjpe", "pve")
+CURVE, PANEL = "error_vs_resolution.png", "panel.png"
+
+
+def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, data: PeopleDataModule) -> None:
+    """Evaluates the end of a training run and its rivals, and writes everything into the run folder.
+
+    The last weights are measured: choosing the best on few validation people would flatter the result.
+    """
+    if not isinstance(module.network, RSCNet):
+        metrics = {name: float(value) for name, value in module.trainer.callback_metrics.items()}
+        records.write_json(folder / records.RESULT, {"by_size": {}, "metrics": metrics, "steps": module.global_step})
+        say(f"done: {folder}")
+        return
+    module.eval()
+    write_tables(config, folder, config.name, module.network, module.body, data, {"steps": module.global_step})  # type: ignore[arg-type]
+
+
+def write_tables(
+    config: RunConfig,
+    folder: Path,
+    name: str,
+    network: nn.Module,
+    body: BodyModel,
+    data: PeopleDataModule,
+    extra: dict[str, Any],
+) -> dict[str, ErrorTable]:
+    """Measures a network and its rivals by size and writes `result.json`, the curve and the panel."""
+    plain = config.plain()
+    started = time.monotonic()
+    tables: dict[str, ErrorTable] = {name: measure(network, body, data, plain, folder)}
+    for label, reference in config.evaluation.rivals.items():
+        found = None if reference is None else rival(reference, config, body)
+        if found is None:
+            continue
+        other, trained = found
+        label = trained.path.stem if trained is not None else label
+        if label in tables:
+            continue
+        other_body = body if trained is None else trained.body
+        tables[label] = measure(other, other_body, data if trained is None else data_for(trained, plain), plain, folder)
+    say(table(tables))
+    error_curves(folder / CURVE, tables)
+    if config.evaluation.panel_samples:
+        write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
+    result = {
+        "by_size": {str(size): row for size, row in tables[name].items()},
+        "rivals": {
+            label: {str(size): row for size, row in rows.items()} for label, rows in tables.items() if label != name
+        },
+        "samples": len(getattr(data, config.evaluation.split)),
+        "split": config.evaluation.split,
+        "evaluation_seconds": round(time.monotonic() - started, 1),
+        **extra,
+    }
+    records.write_json(folder / records.RESULT, result)
+    say(f"written: {folder}/{records.RESULT}, {CURVE}, {PANEL}")
+    return tables
+
+
+def table(tables: dict[str, ErrorTable]) -> Table:
+    """Rows are methods and metrics, columns sizes; the best figure of a column is bold."""
+    sizes = list(next(iter(tables.values())))
+    shown = Table(title="errors in mm by size of the person crop (lower is better)")
+    shown.add_column("metric")
+    shown.add_column("method")
+    for size in sizes:
+        shown.add_column(f"{size} px", justify="right")
+    for metric in METRICS:
+        best = {size: min(rows[size][metric] for rows in tables.values()) for size in sizes}
+        for label, rows in tables.items():
+            cells = [
+                f"[bold]{rows[size][metric]:.1f}[/bold]" if rows[size][metric] == best[size] else f"{rows[size][metric]:.1f}"
+                for size in sizes
+            ]
+            shown.add_row(metric.upper().replace("_", "-"), label, *cells)
+        shown.add_section()
+    return shown
+
+
+def _panel_batch(data: PeopleDataModule, samples: int) -> Batch:
+    dataset = data.evaluation_views()
+    count = min(samples, len(dataset))
+    return dataset[BatchKey(0, 0, tuple(range(count)), len(data.resolution.eval_sizes))]
+
+
+def checkpoint_name(path: Path) -> str:
+    """What a table calls a checkpoint: its name, or the run's experiment for the standard names."""
+    return path.stem if path.name not in (BEST, LAST) else path.parents[4].name if len(path.parents) > 4 else path.stem
+

@@ -1,0 +1,111 @@
+"""Training: from wherever the run folder stands to the end of the curriculum, then evaluation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from rscnet import records
+from rscnet.callbacks.checkpoints import LAST, PREVIOUS, RunStopped
+from rscnet.config.build import build
+from rscnet.config.fingerprint import run_folder
+from rscnet.config.schema import RunConfig
+from rscnet.console import say
+from rscnet.errors import UserError
+from rscnet.models.checkpoint import load_weights
+from rscnet.tasks.common import build_data, set_up_process
+from rscnet.tasks.results import write_results
+from rscnet.trained import initialise
+
+
+def run(config: RunConfig) -> float | None:
+    """Trains (or goes on training) the configured experiment and evaluates it.
+
+    Returns:
+        Mean PA-MPJPE in millimetres over the evaluation sizes, or None for a module that predicts no bodies.
+    """
+    folder = run_folder(config)
+    if config.fresh and folder.exists():
+        shutil.rmtree(folder)
+    if (folder / records.RESULT).exists():
+        say(f"already complete: {folder} (fresh=true starts over)")
+        return _main_figure(folder)
+    set_up_process(config)
+    plain = config.plain()
+    say(f"run folder: {folder}")
+    records.write_config(folder, plain)
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    data = build_data(plain)
+    data.prepare("train", "val")
+    module: pl.LightningModule = build(plain["model"], "model")
+    resume = _newest_checkpoint(folder / "checkpoints")
+    if resume is None and config.init_from not in (None, "none"):
+        say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
+    trainer = _trainer(plain, folder, len(data.epochs))
+    _fit(trainer, module, data, resume)
+    if trainer.is_global_zero:
+        write_results(config, folder, module, data)
+    return _main_figure(folder)
+
+
+def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:
+    if resume is not None:
+        say(f"going on from {resume}")
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=None if resume is None else str(resume), weights_only=True)
+    except RunStopped as stop:
+        raise UserError(f"{stop}; the checkpoint is written, the same command goes on from it") from None
+
+
+def _trainer(plain: dict[str, Any], folder: Path, epochs: int) -> pl.Trainer:
+    callbacks = []
+    for name, node in plain["callbacks"].items():
+        if node is None:
+            continue
+        extra: dict[str, Any] = {}
+        if node["_target_"].endswith("RunCheckpoints"):
+            extra = {"folder": folder / "checkpoints", "record": plain}
+        callbacks.append(build(node, f"callbacks.{name}", **extra))
+    loggers = [records.JsonLinesLogger(folder)]
+    for name, node in plain["logger"].items():
+        if node is not None:
+            loggers.append(build(node, f"logger.{name}")(save_dir=str(folder)))
+    return build(
+        plain["trainer"],
+        "trainer",
+        default_root_dir=str(folder),
+        callbacks=callbacks,
+        logger=loggers,
+        max_epochs=epochs,
+        reload_dataloaders_every_n_epochs=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _newest_checkpoint(folder: Path) -> Path | None:
+    """The last checkpoint that is whole; a damaged one is named and the one before is taken."""
+    for name in (LAST, PREVIOUS):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            load_weights(path)
+        except UserError as error:
+            say(f"damaged checkpoint passed over: {error}")
+            continue
+        return path
+    return None
+
+
+def _main_figure(folder: Path) -> float | None:
+    by_size = json.loads((folder / records.RESULT).read_text()).get("by_size", {})
+    values = [row["pa_mpjpe"] for row in by_size.values()]
+    return sum(values) / len(values) if values else None
+

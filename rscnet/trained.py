@@ -1,0 +1,125 @@
+"""Trained networks: found by file, run folder or shipped name; rebuilt from the configuration that they carry."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from rscnet.body.model import BodyModel
+from rscnet.callbacks.checkpoints import BEST, LAST
+from rscnet.config.build import build
+from rscnet.errors import UserError
+from rscnet.models.checkpoint import load_strict, load_weights
+from rscnet.models.rscnet import RSCNet
+
+SHIPPED = Path(__file__).resolve().parent / "weights"
+NETWORK = "network."
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in evaluation mode with the body and the configuration that it was trained with."""
+
+    network: RSCNet
+    body: BodyModel
+    config: dict[str, Any]
+    path: Path
+
+    @property
+    def image_size(self) -> int:
+        """Side of the network's input in pixels."""
+        return int(self.config["image_size"])
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Resolution ranges that the scale indices stand for."""
+        return [(int(low), int(high)) for low, high in self.config["resolution"]["ranges"]]
+
+
+def shipped() -> list[str]:
+    """Names of the weights inside the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def find(name: str) -> Path:
+    """The weights file that a name, a file or a run folder stands for; of a run the best checkpoint, else the last.
+
+    Raises:
+        UserError: nothing of that name.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        for candidate in (path / "checkpoints" / BEST, path / "checkpoints" / LAST, path / BEST, path / LAST):
+            if candidate.is_file():
+                return candidate
+        raise UserError(f"checkpoint: the folder {path} holds no checkpoints/{BEST} or checkpoints/{LAST}")
+    if (SHIPPED / f"{name}.safetensors").is_file():
+        return SHIPPED / f"{name}.safetensors"
+    names = ", ".join(shipped()) or "none"
+    raise UserError(f"checkpoint: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The network's state dict and the configuration of one of our own weights files.
+
+    Raises:
+        UserError: a file that is damaged or not ours.
+    """
+    state, metadata = load_weights(path)
+    record = metadata.get("rscnet")
+    if isinstance(record, str):  # safetensors keep text only
+        record = json.loads(record)
+    if not isinstance(record, Mapping) or "config" not in record:
+        raise UserError(
+            f"{path}: carries no rscnet configuration, so it was not written by rscnet; import foreign weights first"
+        )
+    network = {key.removeprefix(NETWORK): value for key, value in state.items() if key.startswith(NETWORK)}
+    return network or state, dict(record["config"])
+
+
+def load_trained(name: str) -> Trained:
+    """The trained body network that `name` stands for (see `find`).
+
+    Raises:
+        UserError: nothing of that name, a damaged file, or weights of another kind of model.
+    """
+    path = find(name)
+    state, config = read(path)
+    body = build(config["body"], "body")
+    network = build(config["model"]["network"], "model.network")
+    if not isinstance(network, RSCNet):
+        kind = type(network).__name__
+        raise UserError(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
+    load_strict(network, state, path)
+    return Trained(network.eval(), body, config, path)
+
+
+def initialise(network: nn.Module, name: str, allow: Mapping[str, Sequence[str]]) -> str:
+    """Loads a network's start from a checkpoint; only keys that match `allow` may be missing or left over.
+
+    Returns:
+        One line that says what was loaded.
+
+    Raises:
+        UserError: keys that do not fit and are not allowed, listed.
+    """
+    path = find(name)
+    state, _ = read(path)
+    expected = network.state_dict()
+    untouched = [k for k in expected if k not in state and _matches(k, allow["missing"])]
+    ignored = [k for k in state if k not in expected and _matches(k, allow["unexpected"])]
+    chosen = {k: v for k, v in state.items() if k not in ignored} | {k: expected[k] for k in untouched}
+    load_strict(network, chosen, path)
+    return f"start: {path.name}, {len(chosen) - len(untouched)} tensors loaded, {len(untouched)} new, {len(ignored)} ignored"
+
+
+def _matches(key: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)

@@ -72,7 +72,10 @@ def test_an_interrupted_cache_goes_on(body, cached, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         make(body, 10, tmp_path)
     assert list(shards(tmp_path)) == ["shard-00000.npy"]
+    half_written = next(tmp_path.iterdir()) / "shard-00001.99.tmp"
+    half_written.write_bytes(b"half")
     make(body, 10, tmp_path)
+    assert not half_written.exists()
     assert len(calls) == 3  # the finished shard was not rendered again
     assert shards(tmp_path) == shards(cached[1])
 

@@ -123,6 +123,8 @@ class ShardCache:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with self._locked():
                     (self.folder / "settings.json").write_text(self._described)
+                    for abandoned in self.folder.glob("*.tmp"):
+                        abandoned.unlink()
                     self._render([s for s in wanted if not self.path(s).exists()], generator, workers)
             except OSError as error:
                 raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error

@@ -1,0 +1,24 @@
+import numpy as np
+
+from rscnet.data.synthetic.sheet import LEFT, contact_sheet, lowered, with_keypoints
+from rscnet.joints import TRAINING_49
+
+
+def test_sheet_has_seven_rows_of_eight(generator):
+    assert contact_sheet(generator).shape == (7 * 48, 8 * 48, 3)
+
+
+def test_lowering_averages_blocks():
+    image = np.zeros((1, 4, 4, 3), np.uint8)
+    image[0, :2, :2] = [[[100] * 3, [200] * 3], [[100] * 3, [200] * 3]]
+    low = lowered(image, 2)
+    assert (low[0, :2, :2] == 150).all() and (low[0, 2:] == 0).all()
+
+
+def test_keypoints_are_drawn_where_they_are():
+    points = np.zeros((1, 49, 3), np.float32)
+    wrist = len(TRAINING_49) - 1 - TRAINING_49[::-1].index("left_wrist")
+    points[0, wrist] = (0.5, -0.5, 1)
+    drawn = with_keypoints(np.zeros((1, 40, 40, 3), np.uint8), points)
+    assert tuple(drawn[0, 10, 30]) == LEFT
+    assert not drawn[0, 20:].any() and not drawn[0, :, :20].any()  # points without confidence are left out

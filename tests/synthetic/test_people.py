@@ -98,7 +98,7 @@ def test_other_settings_use_another_folder(body, cached):
 
 
 def test_worker_processes_render_the_same_bytes(body, cached, tmp_path):
-    make(body, 10, tmp_path, workers=2)
+    make(body, 8, tmp_path, workers=2)
     assert shards(tmp_path) == {name: data for name, data in shards(cached[1]).items() if name in shards(tmp_path)}
 
 

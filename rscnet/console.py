@@ -1,4 +1,7 @@
-"""Words to the user."""
+"""Words to the user, and silence of libraries that would drown them."""
+
+import logging
+import warnings
 
 from rich.console import Console
 
@@ -11,3 +14,17 @@ def say(text: object) -> None:
     """Prints on the first rank only; rich tables and plain lines alike."""
     if is_rank_zero():
         _console.print(text)
+
+
+def quiet_libraries() -> None:
+    """Lightning's tips, device lines and notes on settings that we chose; its real warnings stay."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for message in (
+        ".*LeafSpec.*",
+        ".*smaller than the logging interval.*",
+        ".*does not have many workers.*",
+        ".*`weights_only` was not set.*",
+        ".*GPU available but not used.*",
+        ".*You defined a `validation_step` but have no `val_dataloader`.*",
+    ):
+        warnings.filterwarnings("ignore", message=message)

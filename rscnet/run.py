@@ -48,8 +48,10 @@ def _run(words: list[str]) -> None:
     from hydra.utils import get_method
 
     from rscnet.config.preflight import preflight
+    from rscnet.console import quiet_libraries
 
     preflight(config)
+    quiet_libraries()
     get_method(config.task.target)(config)
 
 

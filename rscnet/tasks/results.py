@@ -12,7 +12,6 @@ from torch import nn
 
 from rscnet import records
 from rscnet.body.model import BodyModel
-from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
@@ -23,6 +22,7 @@ from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival
 from rscnet.tasks.panel import write_panel
+from rscnet.trained import Trained
 
 METRICS = ("mpjpe", "pa_mpjpe", "pve")
 CURVE, PANEL = "error_vs_resolution.png", "panel.png"
@@ -60,7 +60,7 @@ def write_tables(
         if found is None:
             continue
         other, trained = found
-        label = trained.path.stem if trained is not None else label
+        label = label if trained is None else checkpoint_name(trained)
         if label in tables:
             continue
         other_body = body if trained is None else trained.body
@@ -110,7 +110,6 @@ def _panel_batch(data: PeopleDataModule, samples: int) -> Batch:
     return dataset[BatchKey(0, 0, tuple(range(count)), len(data.resolution.eval_sizes))]
 
 
-def checkpoint_name(path: Path) -> str:
-    """What a table calls a checkpoint: its name, or the run's experiment for the standard names."""
-    return path.stem if path.name not in (BEST, LAST) else path.parents[4].name if len(path.parents) > 4 else path.stem
-
+def checkpoint_name(trained: Trained) -> str:
+    """What tables call a checkpoint: the name of shipped weights, else the experiment that trained it."""
+    return trained.path.stem if trained.path.suffix == ".safetensors" else str(trained.config["name"])

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from rscnet import records
 from rscnet.callbacks.checkpoints import LAST, PREVIOUS, RunStopped
 from rscnet.config.build import build
+from rscnet.config.compose import experiments
 from rscnet.config.fingerprint import run_folder
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
@@ -28,6 +29,8 @@ def run(config: RunConfig) -> float | None:
     Returns:
         Mean PA-MPJPE in millimetres over the evaluation sizes, or None for a module that predicts no bodies.
     """
+    if config.name == "none":
+        raise UserError(f"experiment: task=train needs one of {', '.join(experiments())}")
     folder = run_folder(config)
     if config.fresh and folder.exists():
         shutil.rmtree(folder)

@@ -1,0 +1,38 @@
+# `make run` and `make test` set up their own virtual environment first; nothing has to be installed by hand.
+PYTHON ?= python3
+VENV   ?= .venv
+# a CPU-only machine gets PyTorch's CPU build where the index has one; on a GPU machine: make run TORCH="torch"
+TORCH  ?= torch==2.13.0
+BIN    := $(VENV)/bin
+EXPERIMENT ?= rsc_full
+ARGS   ?=
+
+.PHONY: help run test check lint body clean
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet '$(TORCH)' || $(BIN)/python -m pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+run: $(BIN)/.installed ## train and evaluate the full method on embedded people (about 15 minutes on 2 CPU cores)
+	$(BIN)/python -m rscnet.run experiment=$(EXPERIMENT) $(ARGS)
+
+test: $(BIN)/.installed ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(BIN)/.installed ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+check: $(BIN)/.installed ## validate an experiment and show its schedule without training
+	$(BIN)/python -m rscnet.run task=check experiment=$(EXPERIMENT) $(ARGS)
+
+body: $(BIN)/.installed ## rebuild the embedded body from code
+	$(BIN)/python scripts/build_body.py
+
+clean: ## remove the virtual environment and caches, keep outputs
+	rm -rf $(VENV) .pytest_cache .ruff_cache *.egg-info

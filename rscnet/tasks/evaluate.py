@@ -1,0 +1,41 @@
+"""Evaluation of a trained network at the configured sizes, beside its rivals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rscnet import records
+from rscnet.config.schema import RunConfig
+from rscnet.console import say
+from rscnet.errors import UserError
+from rscnet.tasks.common import data_for, set_up_process
+from rscnet.tasks.results import checkpoint_name, write_tables
+from rscnet.trained import load_trained, shipped
+
+
+def run(config: RunConfig) -> float:
+    """Measures `checkpoint` on the configured data and writes the same files as a training run.
+
+    Returns:
+        Mean PA-MPJPE in millimetres over the evaluation sizes.
+
+    Raises:
+        UserError: no checkpoint, or one that does not fit.
+    """
+    if config.checkpoint is None:
+        raise UserError(
+            "checkpoint: task=evaluate needs checkpoint=<file | run folder | name>; "
+            f"shipped names are: {', '.join(shipped()) or 'none'}"
+        )
+    set_up_process(config)
+    trained = load_trained(config.checkpoint)
+    name = checkpoint_name(trained)
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
+    say(f"checkpoint: {trained.path}; results go to {folder}")
+    records.write_config(folder, config.plain())
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    data = data_for(trained, config.plain())
+    tables = write_tables(
+        config, folder, name, trained.network, trained.body, data, {"checkpoint": str(trained.path)}
+    )
+    return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])

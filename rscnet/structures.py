@@ -69,12 +69,18 @@ class BodyParameters(TensorStruct):
 
 
 @dataclass(frozen=True)
-class BodyOutput(TensorStruct):
-    """A posed body in metres, rotated into the camera frame, not yet translated."""
+class BodyJoints(TensorStruct):
+    """The joints of a posed body in metres, rotated into the camera frame, not yet translated."""
 
-    vertices: Float[Tensor, "n v 3"]
     joints: Float[Tensor, "n 49 3"]
     smpl_joints: Float[Tensor, "n 24 3"]
+
+
+@dataclass(frozen=True)
+class BodyOutput(BodyJoints):
+    """A posed body: its joints and, in the same frame, its surface."""
+
+    vertices: Float[Tensor, "n v 3"]
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class RSCNetModule(TrainingModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         prediction = self(batch)
-        posed = pose_bodies(self.body, prediction.parameters)
+        posed = pose_bodies(self.body, prediction.parameters, with_vertices=self.objective.supervised.needs_truth)
         views = len(batch.views)
         ramp = self.ramp_factor()
         total, terms = self.objective(prediction, posed, batch, views, ramp, self._truth(batch))

@@ -104,6 +104,7 @@ class Vertices(nn.Module):
 
     def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
         assert truth is not None, "the vertex loss needs the posed ground truth (SupervisedLoss.needs_truth)"
+        assert posed.vertices is not None and truth.vertices is not None, "bodies were posed without vertices"
         error = residual(posed.vertices, truth.vertices, target.has_smpl).abs()
         return mean_per_view(error, target.has_smpl)
 

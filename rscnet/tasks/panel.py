@@ -26,6 +26,7 @@ def write_panel(path: Path, network: nn.Module, body: BodyModel, batch: Batch) -
     views, count = batch.views.shape[:2]
     prediction = network(batch.views.flatten(0, 1), batch.scale_index.flatten())
     posed = pose_bodies(body, prediction.parameters)
+    assert posed.vertices is not None
     vertices = posed.vertices + posed.translation[:, None]
     pictures = denormalise(batch.views.flatten(0, 1))
     cells, labels = [], []

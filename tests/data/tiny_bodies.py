@@ -3,7 +3,7 @@
 import torch
 
 from rscnet.losses.posed import PosedBodies
-from rscnet.structures import Batch, BodyOutput, BodyParameters, Prediction, Target
+from rscnet.structures import Batch, BodyJoints, BodyOutput, BodyParameters, Prediction, Target
 
 
 def parameters(n: int, seed: int = 0) -> BodyParameters:
@@ -14,11 +14,20 @@ def parameters(n: int, seed: int = 0) -> BodyParameters:
     return BodyParameters.from_rotations(rotations, torch.randn(n, 10, generator=generator), camera)
 
 
-def tiny_body(p: BodyParameters) -> BodyOutput:
+class TinyBody:
     """A body whose joints and vertices follow pose and shape linearly."""
-    corners = p.rotations[:, :, 0] * 0.3
-    joints = torch.cat([corners, corners + p.betas[:, None, :3] * 0.1, p.betas[:, None, 3:6] * 0.1], dim=1)
-    return BodyOutput(vertices=corners[:, :6] + 1.0, joints=joints, smpl_joints=corners)
+
+    def __call__(self, p: BodyParameters) -> BodyOutput:
+        posed = self.joints(p)
+        return BodyOutput(posed.joints, posed.smpl_joints, vertices=posed.smpl_joints[:, :6] + 1.0)
+
+    def joints(self, p: BodyParameters) -> BodyJoints:
+        corners = p.rotations[:, :, 0] * 0.3
+        joints = torch.cat([corners, corners + p.betas[:, None, :3] * 0.1, p.betas[:, None, 3:6] * 0.1], dim=1)
+        return BodyJoints(joints, smpl_joints=corners)
+
+
+tiny_body = TinyBody()
 
 
 def target(n: int, seed: int = 1) -> Target:

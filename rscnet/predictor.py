@@ -1,0 +1,243 @@
+"""Bodies from pictures: the public interface of trained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from rscnet.data.boxes import Box, box_problem
+from rscnet.data.degradations import resize
+from rscnet.data.images import crop_square, read_image
+from rscnet.data.views import normalise
+from rscnet.errors import UserError
+from rscnet.geometry.cameras import to_pixels
+from rscnet.geometry.rotations import matrix_to_axis_angle
+from rscnet.joints import TRAINING_49
+from rscnet.losses.posed import pose_bodies
+from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
+from rscnet.resolution import ResolutionSet
+from rscnet.trained import Trained, load_trained
+
+Picture = UInt8[np.ndarray, "h w 3"]
+Photo = tuple[str | Path | Picture, Sequence[Sequence[float]] | None]
+
+
+@dataclass(frozen=True, eq=False)
+class PersonPrediction:
+    """One person. Metres in the camera frame of the crop (x right, y down, z forward); pixels of the whole picture with
+    pixel centres at + 0.5.
+
+    Attributes:
+        global_orient: rotation matrix of the pelvis into the camera frame.
+        body_pose: rotation matrices of SMPL's other 23 joints, each relative to its parent.
+        betas: shape coefficients.
+        camera: weak perspective [s, tx, ty] over the crop.
+        translation: of the body in the camera frame.
+        vertices: of the posed body, moved by `translation`.
+        joints: the 49 joints of `rscnet.joints.TRAINING_49`, moved by `translation`.
+        keypoints_2d: these joints in pixels of the picture.
+        box: [left, top, width, height] of the person in pixels, as given; without one the whole picture.
+        crop: [left, top, side] in pixels of the square that the network saw; it may reach beyond the picture.
+        size: the crop's true side in pixels, before it was brought to the network's input size.
+        scale_index: the resolution range that `size` falls into.
+    """
+
+    global_orient: Float[np.ndarray, "3 3"]
+    body_pose: Float[np.ndarray, "23 3 3"]
+    betas: Float[np.ndarray, "10"]
+    camera: Float[np.ndarray, "3"]
+    translation: Float[np.ndarray, "3"]
+    vertices: Float[np.ndarray, "v 3"]
+    joints: Float[np.ndarray, "49 3"]
+    keypoints_2d: Float[np.ndarray, "49 2"]
+    box: Float[np.ndarray, "4"]
+    crop: Int[np.ndarray, "3"]
+    size: int
+    scale_index: int
+
+    def mesh(
+        self, faces: Int[Tensor, "f 3"], colour: RGB = PALETTE[0], crop: tuple[float, float, float] | None = None
+    ) -> Mesh:
+        """The body to draw or export, on the device of `faces`.
+
+        Args:
+            faces: see `Predictor.faces`.
+            colour: of the surface.
+            crop: where the crop lies in the picture to draw on; default in the whole photo, (0, 0, side) for a picture
+                of the crop alone, enlarged to `side`.
+        """
+        left, top, side = (float(value) for value in self.crop) if crop is None else crop
+        return Mesh(torch.from_numpy(self.vertices).to(faces.device), faces, Camera.of_crop(left, top, side), colour)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `parameters.npz` holds: every attribute, and the same under the names of SMPL and of pinhole cameras."""
+        rotations = torch.from_numpy(np.concatenate([self.global_orient[None], self.body_pose]))
+        camera = Camera.of_crop(*(float(value) for value in self.crop))
+        return {
+            **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)},
+            "poses": matrix_to_axis_angle(rotations).reshape(-1).numpy(),
+            "trans": self.translation,
+            "focal_length": np.asarray(camera.focal),
+            "principal_point": np.asarray(camera.centre),
+            "joint_names": np.asarray(TRAINING_49),
+        }
+
+
+@dataclass(frozen=True)
+class _View:
+    """A person as the network sees them."""
+
+    image: UInt8[np.ndarray, "s s 3"]
+    box: Box
+    crop: tuple[int, int, int]
+
+
+class Predictor:
+    """A trained network and its body, ready for pictures of any size.
+
+    Args:
+        trained: network, body and the configuration that they were trained with.
+        device: of torch, or auto for a GPU where there is one.
+        box_scale: side of the square crop over the longer side of a person's box.
+
+    Raises:
+        UserError: a device that does not exist here.
+    """
+
+    def __init__(self, trained: Trained, device: str = "auto", box_scale: float = 1.2) -> None:
+        self.trained, self.box_scale, self.device = trained, box_scale, _device(device)
+        self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
+        self._network = trained.network.to(self.device).eval()
+        self._body = trained.body.to(self.device)
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto", box_scale: float = 1.2) -> Self:
+        """The predictor of a weights file, of a run folder (its best weights), or of shipped weights by name.
+
+        Raises:
+            UserError: nothing of that name, a damaged file, another kind of model, or no such device.
+        """
+        return cls(load_trained(str(checkpoint)), device, box_scale)
+
+    @property
+    def faces(self) -> Int[Tensor, "f 3"]:
+        """Triangles of the body, for `PersonPrediction.mesh`."""
+        return self._body.faces
+
+    def predict(
+        self,
+        images: Sequence[str | Path | Picture],
+        boxes: Sequence[Sequence[Sequence[float]] | None] | None = None,
+        batch_size: int = 32,
+    ) -> list[list[PersonPrediction]]:
+        """The people of each picture, in the order of its boxes.
+
+        Args:
+            images: files, or RGB bytes "h w 3".
+            boxes: for each picture a list of [left, top, width, height] in pixels; None (also for a single picture)
+                where one person fills the picture.
+            batch_size: people that go through the network at once, whatever picture they are from.
+
+        Raises:
+            UserError: a picture that cannot be read, or a box that does not fit its picture.
+        """
+        if isinstance(images, str | Path | np.ndarray):
+            raise UserError("predict: `images` is one picture; expected a list of pictures")
+        if boxes is not None and len(boxes) != len(images):
+            raise UserError(f"predict: {len(images)} pictures but boxes for {len(boxes)}; expected one list for each")
+        return list(self.predict_each(zip(images, boxes or [None] * len(images), strict=True), batch_size))
+
+    def predict_each(self, photos: Iterable[Photo], batch_size: int = 32) -> Iterator[list[PersonPrediction]]:
+        """As `predict` for any number of (picture, boxes), one after the other; only small crops are kept in memory."""
+        waiting: list[list[_View]] = []
+        for number, (image, boxes) in enumerate(photos):
+            waiting.append(self._views(image, boxes, number))
+            if sum(len(views) for views in waiting) >= batch_size:
+                yield from self._people(waiting, batch_size)
+                waiting = []
+        yield from self._people(waiting, batch_size)
+
+    def crop(self, box: Sequence[float]) -> tuple[int, int, int]:
+        """Left, top and side in whole pixels of the square that the network sees of a box: same centre, enlarged."""
+        left, top, width, height = (float(value) for value in box)
+        return _square(left, top, width, height, self.box_scale)
+
+    def _views(self, image: str | Path | Picture, boxes: Sequence[Sequence[float]] | None, number: int) -> list[_View]:
+        name = f"picture {number}" if isinstance(image, np.ndarray) else str(image)
+        pixels = image if isinstance(image, np.ndarray) else read_image(image)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+            raise UserError(f"{name}: expected RGB bytes (uint8, h w 3), got {pixels.dtype} {list(pixels.shape)}")
+        height, width = pixels.shape[:2]
+        if boxes is None:
+            return [self._view(pixels, (0.0, 0.0, width, height), _square(0, 0, width, height, 1.0))]
+        views = []
+        for i, box in enumerate(boxes):
+            problem = box_problem(box, width, height)
+            if problem:
+                raise UserError(f"{name}: boxes[{i}]: {problem}")
+            left, top, wide, high = (float(value) for value in box)
+            views.append(self._view(pixels, (left, top, wide, high), self.crop(box)))
+        return views
+
+    def _view(self, pixels: Picture, box: Box, crop: tuple[int, int, int]) -> _View:
+        return _View(resize(crop_square(pixels, *crop), self.trained.image_size), box, crop)
+
+    def _people(self, waiting: Sequence[Sequence[_View]], batch_size: int) -> Iterator[list[PersonPrediction]]:
+        """The people of each picture, batched over pictures."""
+        views = [view for picture in waiting for view in picture]
+        parts = (views[start : start + batch_size] for start in range(0, len(views), batch_size))
+        people = (person for part in parts for person in self._forward(part))
+        for picture in waiting:
+            yield [next(people) for _ in picture]
+
+    @torch.no_grad()
+    def _forward(self, views: Sequence[_View]) -> list[PersonPrediction]:
+        sides = [view.crop[2] for view in views]
+        scale_index = [self.resolution.scale_index(side) for side in sides]
+        inputs = normalise(np.stack([view.image for view in views])).to(self.device)
+        prediction = self._network(inputs, torch.tensor(scale_index, device=self.device))
+        posed = pose_bodies(self._body, prediction.parameters).to("cpu")
+        parameters, translation, vertices = posed.parameters, posed.translation, posed.vertices
+        assert vertices is not None and parameters.camera is not None
+        people = []
+        for i, view in enumerate(views):
+            corner = torch.tensor(view.crop[:2], dtype=torch.float64)
+            people.append(
+                PersonPrediction(
+                    global_orient=parameters.global_orient[i, 0].numpy(),
+                    body_pose=parameters.body_pose[i].numpy(),
+                    betas=parameters.betas[i].numpy(),
+                    camera=parameters.camera[i].numpy(),
+                    translation=translation[i].numpy(),
+                    vertices=(vertices[i] + translation[i]).numpy(),
+                    joints=(posed.joints[i] + translation[i]).numpy(),
+                    keypoints_2d=(to_pixels(posed.keypoints_2d[i].double(), sides[i]) + corner).float().numpy(),
+                    box=np.asarray(view.box),
+                    crop=np.asarray(view.crop),
+                    size=sides[i],
+                    scale_index=scale_index[i],
+                )
+            )
+        return people
+
+
+def _square(left: float, top: float, width: float, height: float, scale: float) -> tuple[int, int, int]:
+    """The square in whole pixels about the centre of a rectangle, `scale` times its longer side."""
+    side = max(1, round(scale * max(width, height)))
+    return round(left + (width - side) / 2), round(top + (height - side) / 2), side
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError):
+        raise UserError(f"device: '{name}' is not available here; expected auto, cpu or cuda") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rscnet.data.augmentation import Augmentation
 from rscnet.data.degradations import Degradation
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey, identity_array
@@ -19,6 +18,9 @@ from rscnet.data.sample import Sample
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Batch, BodyParameters, Target
+
+if TYPE_CHECKING:  # prediction needs no albumentations, which looks for updates on the net when it is imported
+    from rscnet.data.augmentation import Augmentation
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rscnet.config.schema import RunConfig, suggest, validate
 from rscnet.errors import UserError
 
+PATH_KEYS = ("checkpoint", "input", "boxes", "output")
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -59,7 +60,7 @@ def compose(overrides: Sequence[str]) -> RunConfig:
 def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
     """The composed and resolved tree, before validation."""
     register_resolvers()
-    words = list(overrides)
+    words = [_verbatim_path(word) for word in overrides]
     if not any(word.lstrip("+").startswith("preset=") for word in words) and shutil.which("nvidia-smi"):
         words.append("preset=gpu")
     GlobalHydra.instance().clear()
@@ -73,6 +74,15 @@ def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
         GlobalHydra.instance().clear()
     assert isinstance(tree, dict)
     return tree  # type: ignore[return-value]
+
+
+def _verbatim_path(word: str) -> str:
+    """A word that holds a path, quoted: brackets, commas, accents and `~` mean something else to Hydra or nothing."""
+    key, _, value = word.partition("=")
+    if key not in PATH_KEYS or value in ("", "null") or value[0] in "'\"":
+        return word
+    value = os.path.expanduser(value).replace("${", "\\${")
+    return key + "='" + re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + end[2].replace("'", "\\'"), value) + "'"
 
 
 def _explain(error: Exception) -> str:

@@ -75,7 +75,8 @@ def run(config: RunConfig) -> None:
         raise UserError("\n".join(entry["error"] for entry in job.failed))
     if not job.done:
         raise UserError(
-            f"{config.boxes}: holds boxes of people for none of the {len(images)} pictures of {config.input}"
+            f"{config.boxes}: images.file_name: no entry with people belongs to {config.input}; "
+            "expected the names of its pictures"
         )
 
 

@@ -116,6 +116,9 @@ def test_pictures_without_boxes_are_skipped_and_listed(
     assert [Path(entry["image"]).name for entry in summary["skipped"]] == ["b.png"]
     assert [Path(entry["image"]).name for entry in summary["images"]] == ["a.png"]
     assert "b.png: skipped" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        predict(checkpoint, source / "b.png", tmp_path / "none", f"boxes={boxes}")
+    assert "boxes.json: images.file_name: no entry with people belongs to" in capsys.readouterr().err
 
 
 def test_boxes_of_a_smaller_picture_fail_that_picture(

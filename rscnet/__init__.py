@@ -10,8 +10,6 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0.0.0"
 
-__all__ = ["Predictor", "UserError", "__version__"]
-
 
 def __getattr__(name: str) -> object:
     if name == "Predictor":

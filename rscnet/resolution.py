@@ -55,7 +55,7 @@ class ResolutionSet:
         return self.ranges[0][1]
 
     def scale_index(self, size: float) -> int:
-        """Row of coefficients for a crop of `size` pixels: the first range whose lower bound it reaches, else the last."""
+        """Row of coefficients for a `size`-pixel crop: the first range whose lower bound it reaches, else the last."""
         for index, (low, _) in enumerate(self.ranges):
             if size >= low:
                 return index

@@ -118,7 +118,8 @@ def initialise(network: nn.Module, name: str, allow: Mapping[str, Sequence[str]]
     ignored = [k for k in state if k not in expected and _matches(k, allow["unexpected"])]
     chosen = {k: v for k, v in state.items() if k not in ignored} | {k: expected[k] for k in untouched}
     load_strict(network, chosen, path)
-    return f"start: {path.name}, {len(chosen) - len(untouched)} tensors loaded, {len(untouched)} new, {len(ignored)} ignored"
+    loaded = len(chosen) - len(untouched)
+    return f"start: {path.name}, {loaded} tensors loaded, {len(untouched)} new, {len(ignored)} ignored"
 
 
 def _matches(key: str, patterns: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -50,6 +51,14 @@ class BodyAssets:
     SMPL_KEYS: ClassVar[tuple[str, ...]] = (
         "v_template", "f", "weights", "shapedirs", "posedirs", "J_regressor", "kintree_table",
     )  # fmt: skip
+
+    def digest(self) -> str:
+        """16 hexadecimal digits of everything that shapes, moves, divides or textures the body (not its mean)."""
+        digest = hashlib.blake2b(digest_size=8)
+        for field in sorted(fields(self), key=lambda field: field.name):
+            if not field.name.startswith("mean_"):
+                digest.update(field.name.encode() + np.ascontiguousarray(getattr(self, field.name)).tobytes())
+        return digest.hexdigest()
 
     def smpl_dict(self) -> dict[str, Any]:
         """The keys of an SMPL model file, as plain arrays that smplx reads."""

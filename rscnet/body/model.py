@@ -56,6 +56,7 @@ class BodyModel(nn.Module):
 
     def __init__(self, assets: BodyAssets) -> None:
         super().__init__()
+        self.digest = assets.digest()
         with contextlib.redirect_stdout(io.StringIO()):  # smplx warns of ten shape coefficients, which are what we want
             self.smpl = smplx.SMPLLayer(model_path="", data_struct=Struct(**assets.smpl_dict()), num_betas=10)
         for module in self.smpl.modules():

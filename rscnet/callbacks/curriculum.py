@@ -13,8 +13,8 @@ from rscnet.data.plan import Epoch
 class CurriculumCallback(pl.Callback):
     """Copies coefficients when a stage brings a new scale index, once each, and logs the stage.
 
-    At the first epoch of stage e the row of its lowest resolution is copied from the row above (spec section 2.3). Which
-    rows were started is part of the checkpoint, so that a resumed run never overwrites what it has learned.
+    At the first epoch of stage e the row of its lowest resolution is copied from the row above (spec section 2.3).
+    Which rows were started is part of the checkpoint, so that a resumed run never overwrites what it has learned.
     """
 
     def __init__(self) -> None:

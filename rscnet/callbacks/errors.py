@@ -92,9 +92,7 @@ class ResolutionErrors(pl.Callback):
         self._finish(pl_module, "test")
 
 
-def _measured(
-    body: BodyModel, parameters: BodyParameters
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _measured(body: BodyModel, parameters: BodyParameters) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """14 joints, pelvis and vertices of a posed body."""
     vertices = body(parameters).vertices
     joints = body.h36m_joints(vertices)

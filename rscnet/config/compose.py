@@ -24,7 +24,7 @@ CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 
 def automatic_precision(wanted: str) -> str:
-    """`auto` becomes bf16-mixed on a GPU or on a CPU with bfloat16 instructions (twice as fast), else full precision."""
+    """`auto` becomes bf16-mixed on a GPU or a CPU with bfloat16 instructions (twice as fast), else full precision."""
     if wanted != "auto":
         return wanted
     import torch
@@ -111,7 +111,9 @@ def _near_key(name: str) -> str:
     *parents, last = name.split(".")
     for part in parents:
         node = node.get(part, {}) if isinstance(node, dict) else {}
-    return suggest(last, [str(k) for k in node if not str(k).startswith("_")]) if isinstance(node, dict) and node else ""
+    return (
+        suggest(last, [str(k) for k in node if not str(k).startswith("_")]) if isinstance(node, dict) and node else ""
+    )
 
 
 def is_rank_zero() -> bool:

@@ -140,7 +140,7 @@ def validate(tree: dict[str, Any]) -> RunConfig:
 
 
 def suggest(wrong: str, known: list[str]) -> str:
-    """", did you mean ...?" or nothing."""
+    """ ", did you mean ...?" or nothing."""
     near = difflib.get_close_matches(wrong, known, n=1)
     return f", did you mean '{near[0]}'?" if near else f"; known are {', '.join(sorted(known))}"
 

@@ -17,8 +17,8 @@ _ANNOTATION_FLIP = flip_permutation(ANNOTATION_24)
 
 def flip_sample(sample: Sample) -> Sample:
     """The sample in a mirror: picture, keypoints, joints and pose, left and right exchanged. Twice is the identity."""
-    keypoints = sample.keypoints_2d[TRAINING_49_FLIP] * np.float32([-1, 1, 1])
-    joints = sample.joints_3d[_ANNOTATION_FLIP] * np.float32([-1, 1, 1, 1])
+    keypoints = sample.keypoints_2d[TRAINING_49_FLIP] * np.array([-1, 1, 1], np.float32)
+    joints = sample.joints_3d[_ANNOTATION_FLIP] * np.array([-1, 1, 1, 1], np.float32)
     # a rotation seen in a mirror: the axis is a pseudo-vector, so its components in the mirror plane turn over
     pose = sample.pose[SMPL_24_FLIP] * np.asarray([1, -1, -1], sample.pose.dtype)
     return dataclasses.replace(
@@ -49,15 +49,13 @@ class Augmentation:
     def __init__(self, flip: float = 0.5, photometric: Mapping[str, A.BasicTransform | None] | None = None) -> None:
         self.flip = flip
         transforms = [t for t in (photometric or {}).values() if t is not None]
-        self.pipeline = A.Compose(transforms) if transforms else None
+        self.pipeline = A.Compose([*transforms]) if transforms else None
 
     def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
         """The sample, mirrored or not."""
         return flip_sample(sample) if random.random() < self.flip else sample
 
-    def colour(
-        self, view: UInt8[np.ndarray, "s s 3"], random: np.random.Generator
-    ) -> UInt8[np.ndarray, "s s 3"]:
+    def colour(self, view: UInt8[np.ndarray, "s s 3"], random: np.random.Generator) -> UInt8[np.ndarray, "s s 3"]:
         """The view with changed colours."""
         if self.pipeline is None:
             return view

@@ -84,22 +84,22 @@ class PeopleDataModule(pl.LightningDataModule):
 
     def _views(self, source: Source, augmentation: Augmentation | None = None) -> ViewDataset:
         sizes = self.resolution.eval_sizes if augmentation is None else None
-        return ViewDataset(
-            source, self.resolution, self.degradation, self.image_size, self.seed, augmentation, sizes
-        )
+        return ViewDataset(source, self.resolution, self.degradation, self.image_size, self.seed, augmentation, sizes)
 
     def _evaluation_loader(self, source: Source) -> DataLoader:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         views = len(self.resolution.eval_sizes)
-        return self._loader(self._views(source), EvaluationSampler(len(source), self.eval_batch_size, views, rank, world))
+        return self._loader(
+            self._views(source), EvaluationSampler(len(source), self.eval_batch_size, views, rank, world)
+        )
 
     def _loader(self, dataset: ViewDataset, sampler: Sampler) -> DataLoader:
-        # batch_size None: a key already names a whole batch; the private generator keeps worker seeding off the global one
+        # batch_size None: a key names a whole batch; the private generator keeps worker seeding off the global one
         return DataLoader(
             dataset,
             batch_size=None,
             sampler=sampler,
             num_workers=self.workers,
-            collate_fn=_identity,
+            collate_fn=_identity,  # type: ignore[arg-type]
             generator=torch.Generator().manual_seed(self.seed),
         )

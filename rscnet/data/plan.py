@@ -80,8 +80,9 @@ class Curriculum:
                 steps = int(fraction * length + 1e-6) // stage.batch_size
                 if steps < 1:
                     raise UserError(
-                        f"curriculum: stage {number} asks for {stage.epochs:g} epochs in batches of {stage.batch_size}, "
-                        f"but the data set has only {length} samples; lower batch_size or raise data.length"
+                        f"curriculum: stage {number} asks for {stage.epochs:g} epochs in batches of "
+                        f"{stage.batch_size}, but the data set has only {length} samples; "
+                        "lower batch_size or raise data.train.length"
                     )
                 planned.append(Epoch(len(planned), number, stage.views, stage.batch_size, steps, step))
                 step += steps

@@ -22,8 +22,8 @@ from rscnet.structures import Batch, BodyParameters, Target
 if TYPE_CHECKING:  # prediction needs no albumentations, which looks for updates on the net when it is imported
     from rscnet.data.augmentation import Augmentation
 
-IMAGE_MEAN = (0.485, 0.456, 0.406)
-IMAGE_STD = (0.229, 0.224, 0.225)
+IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
+IMAGE_STD = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 class Source(Protocol):
@@ -36,15 +36,13 @@ class Source(Protocol):
 
 def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
     """RGB bytes to the network's input: ImageNet statistics, channels first (memory stays channels-last)."""
-    mean, std = np.float32(IMAGE_MEAN), np.float32(IMAGE_STD)
-    values = (images.astype(np.float32) - 255 * mean) / (255 * std)
+    values = (images.astype(np.float32) - 255 * IMAGE_MEAN) / (255 * IMAGE_STD)
     return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 
 def denormalise(views: Float[Tensor, "n 3 h w"]) -> UInt8[np.ndarray, "n h w 3"]:
     """The pictures that `normalise` was given."""
-    mean, std = np.float32(IMAGE_MEAN), np.float32(IMAGE_STD)
-    values = views.detach().float().cpu().permute(0, 2, 3, 1).numpy() * (255 * std) + 255 * mean
+    values = views.detach().float().cpu().permute(0, 2, 3, 1).numpy() * (255 * IMAGE_STD) + 255 * IMAGE_MEAN
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

@@ -5,9 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def similarity_align(
-    source: Float[Tensor, "b n 3"], target: Float[Tensor, "b n 3"]
-) -> Float[Tensor, "b n 3"]:
+def similarity_align(source: Float[Tensor, "b n 3"], target: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
     """`source` under the scale, rotation and translation that bring it closest to `target` (Umeyama 1991).
 
     Works in double precision; a degenerate source (all points equal) is moved to the target's mean.

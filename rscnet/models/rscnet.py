@@ -41,9 +41,14 @@ class RSCNet(nn.Module):
 class MeanBody(Protocol):
     """Whatever knows the mean parameters that the regressor starts from; the body model does."""
 
-    mean_pose: Array
-    mean_shape: Array
-    mean_cam: Array
+    @property
+    def mean_pose(self) -> Array: ...
+
+    @property
+    def mean_shape(self) -> Array: ...
+
+    @property
+    def mean_cam(self) -> Array: ...
 
 
 def build_rscnet(

@@ -9,7 +9,7 @@ import matplotlib
 
 matplotlib.use("Agg")  # no display is needed, and none is asked for
 
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 TITLES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
 

@@ -55,7 +55,9 @@ def quiet_trainer(plain: dict[str, Any], folder: Path, callbacks: list[pl.Callba
     )
 
 
-def measure(network: nn.Module, body: BodyModel, data: PeopleDataModule, plain: dict[str, Any], folder: Path) -> ErrorTable:
+def measure(
+    network: nn.Module, body: BodyModel, data: PeopleDataModule, plain: dict[str, Any], folder: Path
+) -> ErrorTable:
     """Errors of a network on the split that `evaluation.split` names, by size."""
     split = plain["evaluation"]["split"]
     data.prepare(split)

@@ -35,7 +35,5 @@ def run(config: RunConfig) -> float:
     records.write_config(folder, config.plain())
     records.write_json(folder / records.PROVENANCE, records.provenance())
     data = data_for(trained, config.plain())
-    tables = write_tables(
-        config, folder, name, trained.network, trained.body, data, {"checkpoint": str(trained.path)}
-    )
+    tables = write_tables(config, folder, name, trained.network, trained.body, data, {"checkpoint": str(trained.path)})
     return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])

@@ -95,10 +95,8 @@ def table(tables: dict[str, ErrorTable]) -> Table:
     for metric in METRICS:
         best = {size: min(rows[size][metric] for rows in tables.values()) for size in sizes}
         for label, rows in tables.items():
-            cells = [
-                f"[bold]{rows[size][metric]:.1f}[/bold]" if rows[size][metric] == best[size] else f"{rows[size][metric]:.1f}"
-                for size in sizes
-            ]
+            row = [(rows[size][metric], best[size]) for size in sizes]
+            cells = [f"[bold]{value:.1f}[/bold]" if value == least else f"{value:.1f}" for value, least in row]
             shown.add_row(metric.upper().replace("_", "-"), label, *cells)
         shown.add_section()
     return shown

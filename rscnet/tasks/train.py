@@ -111,4 +111,3 @@ def _main_figure(folder: Path) -> float | None:
     by_size = json.loads((folder / records.RESULT).read_text()).get("by_size", {})
     values = [row["pa_mpjpe"] for row in by_size.values()]
     return sum(values) / len(values) if values else None
-

@@ -18,8 +18,8 @@ from rscnet.errors import UserError
 class SyntheticPeople:
     """`length` pictures of synthetic people with full labels.
 
-    With a cache the pictures are rendered when the source is made (only those still missing) and then memory mapped;
-    such a source holds no body and is cheap to send to loader processes.
+    With a cache the pictures are rendered by `prepare` (only those still missing) and then memory mapped; a prepared
+    source holds no body and is cheap to send to loader processes.
 
     Args:
         body: the body model.
@@ -57,11 +57,20 @@ class SyntheticPeople:
                 f"synthetic people: size must be a multiple of 4 from 16, length at least 1, got {size}, {length}"
             )
         self.length, self.dataset = length, dataset
+        self._workers = os.cpu_count() or 1 if workers is None else workers
         self._generator: PersonGenerator | None = PersonGenerator(body, size, seed, split, **generator)
         self._cache: ShardCache | None = None
         if cache_dir is not None:
             self._cache = ShardCache(Path(cache_dir), self._generator.settings(), shard_size)
-            self._cache.prepare(self._generator, length, os.cpu_count() or 1 if workers is None else workers)
+
+    def prepare(self) -> None:
+        """Render what the cache does not hold yet; nothing to do without a cache or a second time.
+
+        Raises:
+            UserError: a cache that is damaged or cannot be written.
+        """
+        if self._cache is not None and self._generator is not None:
+            self._cache.prepare(self._generator, self.length, self._workers)
             self._generator = None
 
     def __len__(self) -> int:
@@ -91,6 +100,7 @@ class SyntheticPeople:
 
     def _record(self, index: int) -> np.void:
         if self._cache is not None:
+            self.prepare()
             return self._cache.record(index)
         assert self._generator is not None
         return to_records(self._generator.generate([index]))[0]

@@ -79,6 +79,7 @@ class RunConfig(Strict):
     seed: int = Field(ge=0)
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
+    dropout: float = Field(ge=0, lt=1)
     threads: int = Field(ge=0)
     checkpoint: str | None
     start: str

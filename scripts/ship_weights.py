@@ -17,8 +17,8 @@ from rscnet.trained import SHIPPED, load_trained
 
 CARD = """# {name}
 
-{parameters:.2f} M parameters, input {image_size} px, trained by `experiment={experiment}` on embedded (synthetic) people
-only; no licensed data, no foreign weights. Licence: Apache-2.0, like the code.
+{parameters:.2f} M parameters, input {image_size} px, trained by `experiment={experiment}` on embedded (synthetic)
+people only; no licensed data, no foreign weights. Licence: Apache-2.0, like the code.
 
 | | |
 |---|---|

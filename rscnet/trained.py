@@ -48,7 +48,8 @@ def shipped() -> list[str]:
 
 
 def find(name: str) -> Path:
-    """The weights file that a name, a file or a run folder stands for; of a run the best checkpoint, else the last.
+    """The weights file that a name, a file or a run folder stands for; of a run the last checkpoint, which its
+    results were measured with, else the best.
 
     Raises:
         UserError: nothing of that name.
@@ -57,10 +58,10 @@ def find(name: str) -> Path:
     if path.is_file():
         return path
     if path.is_dir():
-        for candidate in (path / "checkpoints" / BEST, path / "checkpoints" / LAST, path / BEST, path / LAST):
+        for candidate in (path / "checkpoints" / LAST, path / "checkpoints" / BEST, path / LAST, path / BEST):
             if candidate.is_file():
                 return candidate
-        raise UserError(f"checkpoint: the folder {path} holds no checkpoints/{BEST} or checkpoints/{LAST}")
+        raise UserError(f"checkpoint: the folder {path} holds no checkpoints/{LAST} or checkpoints/{BEST}")
     if (SHIPPED / f"{name}.safetensors").is_file():
         return SHIPPED / f"{name}.safetensors"
     names = ", ".join(shipped()) or "none"

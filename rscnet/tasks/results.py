@@ -105,7 +105,9 @@ def table(tables: dict[str, ErrorTable]) -> Table:
 def _panel_batch(data: PeopleDataModule, samples: int) -> Batch:
     dataset = data.evaluation_views()
     count = min(samples, len(dataset))
-    return dataset[BatchKey(0, 0, tuple(range(count)), len(data.resolution.eval_sizes))]
+    # spread over the data set: neighbours may show one person
+    indices = tuple(i * len(dataset) // count for i in range(count))
+    return dataset[BatchKey(0, 0, indices, len(data.resolution.eval_sizes))]
 
 
 def checkpoint_name(trained: Trained) -> str:

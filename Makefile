@@ -1,8 +1,9 @@
 # `make run` and `make test` set up their own virtual environment first; nothing has to be installed by hand.
 PYTHON ?= python3
 VENV   ?= .venv
-# a CPU-only machine gets PyTorch's CPU build where the index has one; on a GPU machine: make run TORCH="torch"
-TORCH  ?= torch==2.13.0
+# without a GPU PyTorch's CPU build is preferred over gigabytes of CUDA; override with make run TORCH="torch==..."
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH  ?= $(if $(shell command -v nvidia-smi),'torch<2.14',torch==2.13.0 --extra-index-url $(CPU_INDEX) --retries 1)
 BIN    := $(VENV)/bin
 EXPERIMENT ?= rsc_full
 ARGS   ?=
@@ -14,7 +15,7 @@ help: ## show this help
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet '$(TORCH)' || $(BIN)/python -m pip install --quiet --index-url https://download.pytorch.org/whl/cpu '$(TORCH)'
+	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	@touch $@
 

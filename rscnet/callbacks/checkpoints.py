@@ -22,7 +22,8 @@ class RunStopped(Exception):
 class RunCheckpoints(pl.Callback):
     """Writes `last.ckpt` (and keeps the one before) and `best.ckpt`, with the configuration inside.
 
-    SIGINT (Ctrl-C) and SIGTERM end training after the running step, with a checkpoint of exactly that step.
+    SIGINT (Ctrl-C) and SIGTERM end training after the running step, with a checkpoint of exactly that step; after the
+    last step of an epoch they wait for its validation.
 
     Args:
         folder: where the files go.
@@ -37,7 +38,8 @@ class RunCheckpoints(pl.Callback):
         self.folder, self.record = Path(folder), record
         self.every_n_steps, self.monitor = every_n_steps, monitor
         self.best: float | None = None
-        self._asked = False
+        self._asked = self._due = False
+        self._saved: int | None = None  # step of the last checkpoint that this process wrote
         self._handlers: dict[int, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,13 +63,21 @@ class RunCheckpoints(pl.Callback):
             raise KeyboardInterrupt
         self._asked = True
 
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._stop_if_asked(trainer)  # not before: the metrics of a step are logged after its `on_train_batch_end`
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._asked:
+        self._due |= self._asked or trainer.global_step % self.every_n_steps == 0
+        # after the last batch Lightning would resume inside the next epoch, whose length differs, without validation
+        if self._due and batch_idx + 1 < trainer.num_training_batches:
             self.save_last(trainer)
-            raise RunStopped(f"stopped at step {trainer.global_step}")
-        if trainer.global_step % self.every_n_steps == 0:
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._due:
             self.save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -78,11 +88,17 @@ class RunCheckpoints(pl.Callback):
         _write(trainer, self.folder / BEST)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.save_last(trainer)
+        if self._saved != trainer.global_step:
+            self.save_last(trainer)
         self._restore()
+        self._stop_if_asked(trainer)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._restore()
+
+    def _stop_if_asked(self, trainer: pl.Trainer) -> None:
+        if self._asked and self._saved == trainer.global_step:
+            raise RunStopped(f"stopped at step {trainer.global_step}")
 
     def _restore(self) -> None:
         for number, handler in self._handlers.items():
@@ -94,6 +110,7 @@ class RunCheckpoints(pl.Callback):
         last = self.folder / LAST
         temporary = self.folder / (LAST + ".new")
         trainer.save_checkpoint(temporary)
+        self._saved, self._due = trainer.global_step, False
         if trainer.is_global_zero:
             _sync(temporary)
             if last.exists():

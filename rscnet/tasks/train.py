@@ -45,10 +45,11 @@ def run(config: RunConfig) -> float | None:
     data = build_data(plain)
     data.prepare("train", "val")
     module: pl.LightningModule = build(plain["model"], "model")
-    resume = _newest_checkpoint(folder / "checkpoints")
+    resume, step = _newest_checkpoint(folder / "checkpoints")
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
     trainer = _trainer(plain, folder, len(data.epochs))
+    records.JsonLinesLogger(folder).rewind(step)
     _fit(trainer, module, data, resume)
     if trainer.is_global_zero:
         write_results(config, folder, module, data)
@@ -92,19 +93,19 @@ def _trainer(plain: dict[str, Any], folder: Path, epochs: int) -> pl.Trainer:
     )
 
 
-def _newest_checkpoint(folder: Path) -> Path | None:
-    """The last checkpoint that is whole; a damaged one is named and the one before is taken."""
+def _newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
+    """The last checkpoint that is whole and its step; a damaged one is named and the one before is taken."""
     for name in (LAST, PREVIOUS):
         path = folder / name
         if not path.exists():
             continue
         try:
-            load_weights(path)
+            _, content = load_weights(path)
         except UserError as error:
             say(f"damaged checkpoint passed over: {error}")
             continue
-        return path
-    return None
+        return path, int(content["global_step"])
+    return None, 0
 
 
 def _main_figure(folder: Path) -> float | None:

@@ -18,13 +18,13 @@ def say(text: object) -> None:
 
 def quiet_libraries() -> None:
     """Lightning's tips, device lines and notes on settings that we chose; its real warnings stay."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("utilities.rank_zero", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"pytorch_lightning.{name}").setLevel(logging.WARNING)
     for message in (
         ".*LeafSpec.*",
         ".*smaller than the logging interval.*",
         ".*does not have many workers.*",
         ".*resuming from a checkpoint that ended before the epoch.*",  # our plan resumes inside an epoch exactly
-        ".*`weights_only` was not set.*",
         ".*GPU available but not used.*",
         ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ):

@@ -14,6 +14,13 @@ from rscnet.errors import UserError
 ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning.", "torchmetrics.", "albumentations.")
 
 
+def forbidden(target: object) -> str | None:
+    """Why a `_target_` may not be called, or None."""
+    if str(target).startswith(ALLOWED_PREFIXES):
+        return None
+    return f"'{target}' is not allowed; expected one of {', '.join(prefix + '*' for prefix in ALLOWED_PREFIXES)}"
+
+
 def check_targets(node: Any, path: str = "") -> None:
     """Refuses a `_target_` outside the packages that configurations may name.
 
@@ -21,10 +28,8 @@ def check_targets(node: Any, path: str = "") -> None:
         UserError: names the key and the target.
     """
     if isinstance(node, Mapping):
-        target = node.get("_target_")
-        if target is not None and not str(target).startswith(ALLOWED_PREFIXES):
-            allowed = ", ".join(prefix + "*" for prefix in ALLOWED_PREFIXES)
-            raise UserError(f"{path or 'config'}._target_: '{target}' is not allowed; expected one of {allowed}")
+        if "_target_" in node and (problem := forbidden(node["_target_"])):
+            raise UserError(f"{path or 'config'}._target_: {problem}")
         for key, child in node.items():
             check_targets(child, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list | tuple):

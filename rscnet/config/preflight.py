@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_object
 
-from rscnet.config.build import check_targets
+from rscnet.config.build import forbidden
 from rscnet.config.schema import RunConfig, suggest
 from rscnet.errors import UserError
 
@@ -23,8 +23,13 @@ def preflight(config: RunConfig) -> None:
         UserError: every problem at once, one line each.
     """
     plain = config.plain()
-    check_targets(plain)
-    problems = list(_component_problems(plain, ""))
+    found = list(_component_problems(plain, ""))
+    # a node that others refer to is in the tree several times; its mistake is told once, where the user wrote it
+    problems = [
+        f"{path}: {text}"
+        for path, text in found
+        if not any(path.endswith("." + other) and text == same for other, same in found)
+    ]
     for key in ("input", "boxes"):
         value = plain[key]
         if value is not None and not Path(value).exists():
@@ -33,26 +38,27 @@ def preflight(config: RunConfig) -> None:
         raise UserError("\n".join(problems))
 
 
-def _component_problems(node: Any, path: str) -> list[str]:
-    problems: list[str] = []
+def _component_problems(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Keys and what is wrong with them."""
     if isinstance(node, Mapping):
         if "_target_" in node:
-            problems += _signature_problems(node, path)
+            yield from _signature_problems(node, path)
         for key, child in node.items():
-            problems += _component_problems(child, f"{path}.{key}" if path else str(key))
+            yield from _component_problems(child, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list):
         for i, child in enumerate(node):
-            problems += _component_problems(child, f"{path}[{i}]")
-    return problems
+            yield from _component_problems(child, f"{path}[{i}]")
 
 
-def _signature_problems(node: Mapping[str, Any], path: str) -> list[str]:
+def _signature_problems(node: Mapping[str, Any], path: str) -> list[tuple[str, str]]:
     target = str(node["_target_"])
+    if problem := forbidden(target):
+        return [(f"{path}._target_", problem)]
     try:
         function: Callable[..., Any] = get_object(target)
     except Exception as error:
         reason = str(error).splitlines()[0]
-        return [f"{path}._target_: cannot import '{target}': {reason}"]
+        return [(f"{path}._target_", f"cannot import '{target}': {reason}")]
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # built-in constructors show no signature
@@ -61,4 +67,6 @@ def _signature_problems(node: Mapping[str, Any], path: str) -> list[str]:
         return []
     known = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     given = [key for key in node if key not in SPECIAL]
-    return [f"{path}.{key}: {target} has no such argument{suggest(key, known)}" for key in given if key not in known]
+    return [
+        (f"{path}.{key}", f"{target} has no such argument{suggest(key, known)}") for key in given if key not in known
+    ]

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from rscnet.errors import UserError
+
 
 def learning_rate_factor(progress: float, mode: str, warmup: float) -> float:
     """Factor on the learning rate at `progress` in [0, 1] of the run.
@@ -38,7 +40,10 @@ class TrainingModule(pl.LightningModule):
         self.schedule = dict(schedule)
 
     def configure_optimizers(self) -> Any:
-        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        try:
+            optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        except (TypeError, ValueError) as error:  # values that the optimiser itself refuses
+            raise UserError(f"optimizer: {error}") from error
         total = self.trainer.datamodule.curriculum.total_steps(len(self.trainer.datamodule.train))  # type: ignore[attr-defined]
 
         def factor(step: int) -> float:

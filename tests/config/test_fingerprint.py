@@ -1,0 +1,51 @@
+"""A run's identity sees what decides its result, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from rscnet.config.compose import compose
+from rscnet.config.fingerprint import digest, run_folder, science
+
+RSC = ["experiment=rsc_full", "preset=smoke"]
+
+
+@pytest.fixture(scope="module")
+def usual() -> str:
+    return digest(science(compose(RSC)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["paths.output=elsewhere", "paths.cache=there"],
+        ["data.workers=3", "+data.train.workers=2", "data.eval_batch_size=1"],
+        ["resolution.eval=[48]", "data.val.length=2", "data.test.length=3"],
+        ["seed=7"],
+        ["threads=2", "evaluation.panel_samples=0", "trainer.log_every_n_steps=3"],
+    ],
+)
+def test_it_ignores_where_and_how(usual, words):
+    assert digest(science(compose([*RSC, *words]))) == usual
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "optimizer.lr=1e-4",
+        "loss.supervised.weights.pose=2",
+        "loss.consistency=null",
+        "resolution.ranges=[[64,64],[48,64],[32,48],[24,32],[20,24]]",
+        "data.train.length=25",
+        "curriculum.batch_scale=1",
+        "trainer.precision=bf16-mixed",
+        "init_from=somewhere",
+    ],
+)
+def test_it_sees_what_is_learned(usual, word):
+    assert digest(science(compose([*RSC, word]))) != usual
+
+
+def test_the_folder_names_experiment_ablation_digest_and_seed(usual):
+    folder = run_folder(compose([*RSC, "seed=4", "paths.output=/x"]))
+    assert folder == Path("/x/rsc_full/base") / usual / "seed4"

@@ -1,0 +1,109 @@
+"""The entrypoint: every mistake is one clear line on stderr and exit code 1."""
+
+from pathlib import Path
+
+import pytest
+
+from rscnet.config.build import build, check_targets
+from rscnet.config.compose import compose, experiments
+from rscnet.config.preflight import preflight
+from rscnet.errors import UserError
+from rscnet.run import main
+
+PRESETS = ["cpu", "gpu", "paper", "smoke"]
+RSC = ["experiment=rsc_full", "preset=smoke"]
+
+
+def test_every_preset_is_tried():
+    assert sorted(path.stem for path in Path("conf/preset").glob("*.yaml")) == PRESETS
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("experiment", experiments())
+def test_every_experiment_composes_in_every_preset(experiment, preset):
+    config = compose([f"experiment={experiment}", f"preset={preset}"])
+    preflight(config)
+    assert (config.name, config.preset) == (experiment, preset)
+    assert config.resolution.ranges[0] == (config.image_size, config.image_size)
+
+
+def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 1
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["sed=3"], ["sed: unknown key", "'seed'"]),
+        (["optimizer.lrr=3"], ["optimizer.lrr: unknown key", "'lr'"]),
+        (["+sead=3"], ["sead: unknown key", "'seed'"]),
+        (["+optimizer.lrr=3"], ["optimizer.lrr: torch.optim.Adam has no such argument", "'lr'"]),
+        (["+model.network.encoder.widht=1"], ["model.network.encoder.widht: ", "no such argument", "'width'"]),
+        (["schedule.mode=cosin"], ["schedule.mode: ", "'constant' or 'cosine'", "got 'cosin'"]),
+        (["image_size=big"], ["image_size: ", "integer", "got 'big'"]),
+        (["resolution=papr"], ["resolution=papr: there is no conf/resolution/papr.yaml", "'paper'"]),
+        (["experiment=rsc_ful"], ["experiment=rsc_ful: there is no", "'rsc_full'"]),
+        (["resolution.eval=[32,64]"], ["resolution.eval: ", "from high to low", "[64, 32]"]),
+        (["image_size=48"], ["resolution.ranges: full resolution is 64 px", "image_size=48"]),
+        (["curriculum.stages.stage3.views=6"], ["curriculum.stages.stage3.views: 6 views", "has 5"]),
+        (["optimizer._target_=os.system"], ["optimizer._target_: 'os.system' is not allowed"]),
+        (["optimizer._target_=torch.optim.Adams"], ["optimizer._target_: cannot import 'torch.optim.Adams'"]),
+        (["task=predict", "input=nowhere.jpg"], ["input: no such file or folder: nowhere.jpg"]),
+        (["task=evaluate"], ["checkpoint: task=evaluate needs checkpoint="]),
+        (["task=evaluate", "checkpoint=nothing"], ["checkpoint: 'nothing' is no file, no run folder"]),
+        (["experiment=none"], ["experiment: task=train needs one of dense_pretrain"]),
+    ],
+)
+def test_a_mistake_is_one_clear_line(capsys, tmp_path, words, parts):
+    (line,) = errors_of(capsys, *RSC, f"paths.output={tmp_path}", *words)
+    assert line.startswith("error: " + parts[0])
+    for part in parts:
+        assert part in line
+
+
+def test_several_mistakes_are_told_at_once(capsys):
+    lines = errors_of(capsys, *RSC, "seed=-1", "schedule.warmup=2", "+optimizer.lrr=1", "prediction.turntable=-3")
+    assert [line.split(":")[1] for line in lines] == [" seed", " schedule.warmup", " prediction.turntable"]
+    lines = errors_of(capsys, *RSC, "+optimizer.lrr=1", "+model.network.regressor.iterrations=1")
+    assert len(lines) == 2
+    assert "'iterations'" in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [([], 0), (["--help"], 0), (["preset=smoke"], 1)], ids=["nothing", "help", "no experiment"]
+)
+def test_without_an_experiment_they_are_listed(capsys, words, code):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == code
+    text = capsys.readouterr().out
+    assert "usage: python -m rscnet.run" in text
+    for name, explanation in experiments().items():
+        assert f"  {name} " in text
+        assert explanation in text
+        assert explanation
+
+
+def test_the_composed_tree_can_be_printed(capsys):
+    import yaml
+
+    main(["--cfg", *RSC, "seed=3"])
+    tree = yaml.safe_load(capsys.readouterr().out)
+    assert (tree["seed"], tree["data"]["seed"], tree["data"]["image_size"]) == (3, 3, 64)
+
+
+def test_only_known_packages_are_called():
+    with pytest.raises(UserError, match=r"a\.b\[1\]\._target_: 'builtins\.eval' is not allowed"):
+        check_targets({"a": {"b": [{}, {"_target_": "builtins.eval"}]}})
+    with pytest.raises(UserError, match="is not allowed"):
+        build({"_target_": "rscnet.resolution.ResolutionSet", "ranges": {"_target_": "os.getcwd"}, "eval": [2]})
+
+
+def test_a_constructor_that_fails_is_named():
+    with pytest.raises(UserError, match=r"^optimizer: cannot be built: '<=' not supported"):
+        build({"_target_": "torch.optim.Adam", "params": [], "lr": "fast"}, "optimizer")
+    with pytest.raises(UserError, match=r"^resolution: .*at least one entry"):  # its own words, not wrapped
+        build({"_target_": "rscnet.resolution.ResolutionSet", "ranges": [], "eval": [2]}, "resolution")

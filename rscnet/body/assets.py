@@ -25,8 +25,9 @@ class BodyAssets:
     those of SMPL's own file (Loper et al. 2015), so that licensed and embedded bodies fill the same structure.
 
     `kintree_table` holds parent and own index of the 24 joints, -1 for the root's parent. `vt` counts v upwards; `ft`
-    indexes it per face corner. `mirror[i]` is the vertex opposite to vertex i. `part_labels` is the SMPL joint that
-    moves the vertex most. The regressors for Human3.6M's 17 and the nine extra joints follow `rscnet.joints`.
+    indexes it per face corner; both are empty for a body without UV. `mirror[i]` is the vertex opposite to vertex i.
+    `part_labels` is the SMPL joint that moves the vertex most. The regressors for Human3.6M's 17 and the nine extra
+    joints follow `rscnet.joints`.
     `mean_pose` is 24 x 6D, each the first two columns of a rotation matrix, row by row (Zhou et al. 2019; spec 2.4),
     root included in the camera frame; `mean_cam` is weak perspective [s, tx, ty].
     """

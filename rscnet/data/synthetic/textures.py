@@ -13,6 +13,7 @@ from scipy import ndimage
 from rscnet.body import BodyModel
 from rscnet.data.synthetic import colours
 from rscnet.data.synthetic.rest import rest_joints, rest_vertices
+from rscnet.errors import UserError
 from rscnet.joints import SMPL_24
 from rscnet.render.rasterizer import BOTH, rasterize
 
@@ -65,6 +66,8 @@ class Atlas:
     """The UV square: which texels the body covers, and what they are."""
 
     def __init__(self, body: BodyModel, size: int) -> None:
+        if not len(body.vt):
+            raise UserError("body: has no UV, which painting it needs; put SMPL's smpl_uv.obj into paths.smpl")
         vt, ft, faces = body.vt.cpu(), body.ft.cpu(), body.faces.cpu()
         pixels = torch.stack([vt[:, 0] * size, (1 - vt[:, 1]) * size, torch.ones(len(vt))], dim=1)
         texels = rasterize(pixels[None], ft, size, size, cull=BOTH)

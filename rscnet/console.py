@@ -26,6 +26,7 @@ def quiet_libraries() -> None:
         ".*does not have many workers.*",
         ".*resuming from a checkpoint that ended before the epoch.*",  # our plan resumes inside an epoch exactly
         ".*GPU available but not used.*",
+        ".*method of metric BodyErrors was called before.*",  # a module without bodies, a rank without samples
         ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 
 from rscnet.body.model import BodyModel
+from rscnet.errors import UserError
 from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
 from rscnet.metrics.body import ErrorsBySize
 from rscnet.structures import Batch, BodyParameters, Prediction
@@ -42,6 +43,11 @@ class ResolutionErrors(pl.Callback):
             for view, size in enumerate(self._metrics.sizes):
                 rows = slice(view * count, (view + 1) * count)
                 predicted = _measured(body, outputs.parameters[rows])
+                if not all(value.isfinite().all() for value in predicted):
+                    raise UserError(
+                        f"the network predicts numbers that are not finite at {size} px: its weights are spoilt, "
+                        "train again with a lower optimizer.lr or trainer.gradient_clip_val=1"
+                    )
                 valid = batch.target.has_smpl
                 joints, pelvis, vertices = predicted
                 self._metrics.update(size, joints, truth[0], pelvis, truth[1], vertices, truth[2], valid)

@@ -1,0 +1,107 @@
+"""Weights are found, rebuilt from the configuration that they carry, and never loaded by halves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_checkpoint import write_checkpoint
+
+from rscnet.config.build import build
+from rscnet.config.compose import compose
+from rscnet.errors import UserError
+from rscnet.models.checkpoint import load_weights
+from rscnet.trained import find, initialise, load_trained, read, shipped
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("dense"), "dense_pretrain")
+
+
+def test_a_run_folder_stands_for_its_last_checkpoint_else_its_best(tmp_path):
+    inside = tmp_path / "checkpoints"
+    inside.mkdir()
+    with pytest.raises(UserError, match=r"holds no checkpoints/last\.ckpt or checkpoints/best\.ckpt"):
+        find(str(tmp_path))
+    for name in ("best.ckpt", "last.ckpt"):
+        (inside / name).touch()
+        assert find(str(tmp_path)) == find(str(inside)) == inside / name
+    assert find(str(inside / "best.ckpt")) == inside / "best.ckpt"
+
+
+def test_names_of_shipped_weights():
+    for name in shipped():
+        assert find(name).is_file()
+    with pytest.raises(UserError, match=r"'hr_smal' is no file, no run folder and no shipped weights"):
+        find("hr_smal")
+
+
+def test_a_network_is_rebuilt_with_its_weights(weights):
+    trained = load_trained(str(weights))
+    assert not trained.network.training
+    assert (trained.image_size, trained.ranges[0], trained.ranges[-1]) == (64, (64, 64), (16, 24))
+    state, _ = load_weights(weights)
+    assert set(state) == set(trained.network.state_dict())
+    for name, value in trained.network.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_a_lightning_checkpoint_gives_its_network_alone(weights, tmp_path):
+    state, config = read(weights)
+    path = tmp_path / "last.ckpt"
+    content = {f"network.{name}": value for name, value in state.items()} | {"objective.queue": torch.zeros(3)}
+    torch.save({"state_dict": content, "rscnet": {"config": config}}, path)
+    assert set(load_trained(str(path)).network.state_dict()) == set(state)
+
+
+def test_what_is_not_ours_is_named(tmp_path, dense):
+    foreign = tmp_path / "foreign.pt"
+    torch.save({"fc.weight": torch.zeros(2)}, foreign)
+    with pytest.raises(UserError, match="carries no rscnet configuration"):
+        load_trained(str(foreign))
+    foreign.write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(UserError, match=r"foreign\.pt: .*damaged"):
+        load_trained(str(foreign))
+    with pytest.raises(UserError, match=r"holds a DenseNet \(experiment=dense_pretrain\), which predicts no bodies"):
+        load_trained(str(dense))
+
+
+def network(experiment: str) -> torch.nn.Module:
+    torch.manual_seed(9)
+    return build(compose([f"experiment={experiment}", "preset=smoke"]).plain()["model"]["network"])
+
+
+def test_a_start_says_what_it_loaded(dense):
+    allow = compose(["experiment=hr_baseline", "preset=smoke"]).plain()["init_allow"]
+    fresh, start = network("hr_baseline"), network("hr_baseline")
+    said = initialise(start, str(dense), allow)
+    state, _ = read(dense)
+    encoder = [name for name in start.state_dict() if name.startswith("encoder.")]
+    new = len(start.state_dict()) - len(encoder)
+    assert said == (
+        f"start: dense_pretrain.safetensors, {len(encoder)} tensors loaded, {new} new, "
+        f"{len(state) - len(encoder)} ignored"
+    )
+    for name, value in start.state_dict().items():
+        expected = state[name] if name in encoder else fresh.state_dict()[name]
+        assert torch.equal(value, expected), name
+
+
+@pytest.mark.parametrize(
+    ("allow", "message"),
+    [
+        ({"missing": [], "unexpected": ["*"]}, r"missing: regressor\."),
+        ({"missing": ["*"], "unexpected": []}, r"unexpected: heatmap_head\."),
+    ],
+)
+def test_a_start_that_does_not_fit_leaves_the_network_alone(dense, allow, message):
+    fresh, start = network("hr_baseline"), network("hr_baseline")
+    with pytest.raises(UserError, match=message):
+        initialise(start, str(dense), allow)
+    for name, value in start.state_dict().items():
+        assert torch.equal(value, fresh.state_dict()[name])

@@ -22,6 +22,10 @@ SHIPPED = Path(__file__).resolve().parent / "weights"
 NETWORK = "network."
 
 
+class PredictsNoBodies(UserError):
+    """Weights of ours, but of a model without body regressor, such as dense pretraining."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A network in evaluation mode with the body and the configuration that it was trained with."""
@@ -98,7 +102,7 @@ def load_trained(name: str) -> Trained:
     network = build(config["model"]["network"], "model.network")
     if not isinstance(network, RSCNet):
         kind = type(network).__name__
-        raise UserError(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
+        raise PredictsNoBodies(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
     load_strict(network, state, path)
     return Trained(network.eval(), body, config, path)
 

@@ -1,0 +1,97 @@
+"""The way of a user: pretrain, start from it, compare, evaluate, check."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_runs import SMALL, run
+
+from rscnet.run import main
+
+QUICK = ["evaluation.rivals.mean_pose=null", "evaluation.panel_samples=0"]
+ONE_EPOCH = "curriculum.stages.stage0.epochs=1"
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run(tmp_path_factory.mktemp("dense"), "experiment=dense_pretrain", ONE_EPOCH, *QUICK)
+
+
+@pytest.fixture(scope="module")
+def high(dense: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The full-resolution baseline, started from the pretrained encoder."""
+    output = tmp_path_factory.mktemp("high")
+    return run(output, "experiment=hr_baseline", f"init_from={dense}", ONE_EPOCH, *QUICK)
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+def failure(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line that a command fails with."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as caught:
+        main([*SMALL, *words])
+    assert caught.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_pretraining_has_losses_instead_of_body_errors(dense):
+    assert result(dense)["by_size"] == {}
+    assert result(dense)["metrics"]["val/total"] > 0
+    assert (dense / "checkpoints" / "best.ckpt").exists()
+
+
+def test_a_pretrained_encoder_is_a_start_and_no_rival(high):
+    assert set(result(high)["by_size"]) == {"64", "32", "16"}
+    assert result(high)["rivals"] == {}
+
+
+def test_the_baseline_of_all_resolutions_is_compared_with_its_start(high, tmp_path, capsys):
+    only_last = [f"curriculum.stages.stage{i}=null" for i in range(3)]
+    folder = run(tmp_path, "experiment=multires_baseline", f"init_from={high}", *only_last, *QUICK)
+    assert "start: last.ckpt" in capsys.readouterr().out
+    assert result(folder)["steps"] == 8
+    assert list(result(folder)["rivals"]) == ["hr_baseline"]
+    assert result(folder)["rivals"]["hr_baseline"] == result(high)["by_size"]
+
+
+def test_evaluation_at_other_sizes_gives_the_same_figures(high, tmp_path):
+    words = ["task=evaluate", f"checkpoint={high}", "resolution.eval=[64,32]", f"output={tmp_path}", *SMALL]
+    main(words)
+    assert list(result(tmp_path)["by_size"]) == ["64", "32"]
+    assert set(result(tmp_path)["rivals"]) == {"mean_pose"}
+    for size, row in result(tmp_path)["by_size"].items():
+        assert row == pytest.approx(result(high)["by_size"][size], rel=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "config.yaml", "provenance.json", "result.json", "error_vs_resolution.png", "panel.png"
+    }  # fmt: skip
+
+
+def test_check_shows_the_schedule_and_writes_nothing(high, tmp_path, capsys):
+    words = ["task=check", "experiment=rsc_full", f"init_from={high}", f"paths.output={tmp_path}"]
+    main([*SMALL, *words])
+    out = capsys.readouterr().out
+    assert "24 training samples, 16 steps" in out
+    assert "everything is in place" in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_evaluated_is_one_line(dense, high, tmp_path, capsys):
+    words = ["task=evaluate", f"output={tmp_path / 'out'}"]
+    assert "holds a DenseNet (experiment=dense_pretrain)" in failure(capsys, *words, f"checkpoint={dense}")
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes((high / "checkpoints" / "last.ckpt").read_bytes()[:-2000])
+    line = failure(capsys, *words, f"checkpoint={cut}")
+    assert line.startswith(f"error: {cut}: ")
+    assert "damaged" in line
+    line = failure(capsys, *words, f"checkpoint={tmp_path}")
+    assert line.startswith(f"error: checkpoint: the folder {tmp_path} holds no ")
+
+
+def test_a_start_that_does_not_fit_is_one_line(dense, tmp_path, capsys):
+    words = ["experiment=rsc_full", f"init_from={dense}", f"paths.output={tmp_path}"]
+    line = failure(capsys, *words)
+    assert "weights do not fit RSCNet" in line

@@ -23,5 +23,6 @@ class NonFiniteGuard(pl.Callback):
         raise UserError(
             f"the loss is {float(loss.detach())} at step {trainer.global_step}"
             + (f" (not finite: {', '.join(sorted(terms))})" if terms else "")
-            + "; the last checkpoint is good, go on from it with a lower optimizer.lr or trainer.gradient_clip_val=1"
+            + "; start anew with a lower optimizer.lr or trainer.gradient_clip_val=1, and with "
+            f"init_from={trainer.default_root_dir} to keep what was learned"
         )

@@ -14,13 +14,14 @@ SCIENCE = (
     "loss", "curriculum", "optimizer", "schedule",
 )  # fmt: skip
 # where things lie and how many processes work on them changes nothing that is learned
-WITHOUT_EFFECT = frozenset({"cache_dir", "workers", "eval", "eval_batch_size", "val", "test", "seed"})
+WITHOUT_EFFECT = frozenset({"cache_dir", "folder", "workers", "eval", "eval_batch_size", "val", "test"})
 
 
 def science(config: RunConfig) -> dict[str, Any]:
     """The part of a configuration that decides what is learned, the seed excepted."""
     plain = config.plain()
     chosen = {key: _without(plain[key]) for key in SCIENCE}
+    chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
     return chosen
 

@@ -30,6 +30,15 @@ class Paths(Strict):
     output: str
     cache: str
     smpl: str | None = None
+    data: str | None = None
+
+
+class People(Strict):
+    """How many embedded people are rendered for each split."""
+
+    train: int = Field(ge=1)
+    val: int = Field(ge=1)
+    test: int = Field(ge=1)
 
 
 class ResolutionConfig(Component):
@@ -79,7 +88,9 @@ class RunConfig(Strict):
     seed: int = Field(ge=0)
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
+    people: People
     dropout: float = Field(ge=0, lt=1)
+    keypoint_head: Component | None
     threads: int = Field(ge=0)
     checkpoint: str | None
     start: str

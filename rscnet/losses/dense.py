@@ -59,7 +59,7 @@ class DenseLoss(nn.Module):
     def forward(
         self,
         heatmaps: Float[Tensor, "m j h w"],
-        parts: Float[Tensor, "m p h w"],
+        parts: Float[Tensor, "m p h w"] | None,
         keypoints_2d: Float[Tensor, "n 49 3"],
         part_labels: Int[Tensor, "n hp wp"] | None,
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
@@ -70,7 +70,7 @@ class DenseLoss(nn.Module):
         """
         views = len(heatmaps) // len(keypoints_2d)
         terms = {"heatmaps": self._heatmaps(heatmaps.float(), keypoints_2d[:, self.joints].repeat(views, 1, 1))}
-        if part_labels is not None:
+        if part_labels is not None and parts is not None:
             terms["parts"] = self._parts(parts.float(), part_labels.repeat(views, 1, 1))
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
         return total, terms

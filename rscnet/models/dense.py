@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -19,43 +20,82 @@ class DensePrediction(TensorStruct):
     """Logits on a grid of a quarter of the input size."""
 
     heatmaps: Float[Tensor, "n j h w"]
-    parts: Float[Tensor, "n p h w"]
+    parts: Float[Tensor, "n p h w"] | None
 
 
-class DenseNet(nn.Module):
+class DenseHead(nn.Module):
     """Feature pyramid over the encoder's four stages (Lin et al., CVPR 2017), read out at the finest one.
 
     The top-down path starts at the last stage, so that all of the encoder is trained.
 
     Args:
-        encoder: the resolution-aware encoder that is pretrained.
+        stage_channels: widths of the encoder's stages.
         joints: positions in TRAINING_49 of the joints that get a heat map, in the order of the output.
-        parts: number of part labels, background included.
+        parts: number of part labels, background included; 0 leaves parts out.
         channels: width of the pyramid.
     """
 
     def __init__(
         self,
-        encoder: ResolutionAwareResNet,
+        stage_channels: Sequence[int],
         joints: Sequence[int] = HEATMAP_30,
         parts: int = 25,
         channels: int = 64,
     ) -> None:
         super().__init__()
-        self.encoder = encoder
         self.joints = tuple(joints)
-        self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in encoder.stage_channels)
+        self.laterals = nn.ModuleList(nn.Conv2d(width, channels, 1) for width in stage_channels)
         self.smooth = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)
         )
         self.heatmap_head = nn.Conv2d(channels, len(self.joints), 1)
-        self.part_head = nn.Conv2d(channels, parts, 1)
+        self.part_head = nn.Conv2d(channels, parts, 1) if parts else None
 
-    def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> DensePrediction:
-        """Logits of heat maps (softmax over the cells) and of parts (softmax over the labels)."""
-        maps = [lateral(x) for lateral, x in zip(self.laterals, self.encoder.stages(views, scale_index), strict=True)]
-        merged = maps[-1]
-        for finer in reversed(maps[:-1]):
+    def forward(self, maps: Sequence[Float[Tensor, "n c h w"]]) -> DensePrediction:
+        """Logits of heat maps (softmax over the cells) and of parts (softmax over the labels) from the stages' maps."""
+        lateral = [layer(x) for layer, x in zip(self.laterals, maps, strict=True)]
+        merged = lateral[-1]
+        for finer in reversed(lateral[:-1]):
             merged = finer + F.interpolate(merged, size=finer.shape[-2:], mode="nearest")
         merged = self.smooth(merged)
-        return DensePrediction(heatmaps=self.heatmap_head(merged), parts=self.part_head(merged))
+        parts = None if self.part_head is None else self.part_head(merged)
+        return DensePrediction(heatmaps=self.heatmap_head(merged), parts=parts)
+
+    @property
+    def keypoint_features(self) -> int:
+        """Length of what `read_keypoints` gives for this head."""
+        return 3 * len(self.joints)
+
+
+def read_keypoints(heatmaps: Float[Tensor, "n j h w"]) -> Float[Tensor, "n j*3"]:
+    """Where the joints are and how sure that is: mean x and y in [-1, 1] of the crop, and the highest cell of each map.
+
+    Heat maps are logits over cells; the mean is the soft-argmax, through which gradients reach the maps.
+    """
+    height, width = heatmaps.shape[-2:]
+    probability = heatmaps.float().flatten(2).softmax(-1).unflatten(-1, (height, width))
+
+    def centres(cells: int) -> Tensor:
+        return (torch.arange(cells, device=heatmaps.device) + 0.5) * (2 / cells) - 1
+
+    x = (probability.sum(-2) * centres(width)).sum(-1)
+    y = (probability.sum(-1) * centres(height)).sum(-1)
+    return torch.cat([x, y, probability.flatten(2).amax(-1)], dim=1)
+
+
+class DenseNet(nn.Module):
+    """The encoder under a dense head: what pretraining trains.
+
+    Args:
+        encoder: the resolution-aware encoder that is pretrained.
+        head: takes the widths of the encoder's stages.
+    """
+
+    def __init__(self, encoder: ResolutionAwareResNet, head: Callable[[Sequence[int]], DenseHead] = DenseHead) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head(encoder.stage_channels)
+
+    def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> DensePrediction:
+        """Logits of heat maps and of parts."""
+        return self.head(self.encoder.stages(views, scale_index))

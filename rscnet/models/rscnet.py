@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rscnet.models.dense import DenseHead, read_keypoints
 from rscnet.models.projector import Projector
 from rscnet.models.regressor import Array, IterativeRegressor
 from rscnet.models.resnet import ResolutionAwareResNet
@@ -21,21 +23,34 @@ class RSCNet(nn.Module):
         encoder: `(views, scale_index) -> feature map`.
         regressor: pooled feature to body parameters.
         projector: pooled feature to the contrastive feature; None leaves it out.
+        head: our extension, None in the paper: a dense head whose keypoints are appended to the pooled feature, so that
+            a slim network need not learn to say where joints are through a pooled feature.
     """
 
     def __init__(
-        self, encoder: ResolutionAwareResNet, regressor: IterativeRegressor, projector: Projector | None = None
+        self,
+        encoder: ResolutionAwareResNet,
+        regressor: IterativeRegressor,
+        projector: Projector | None = None,
+        head: DenseHead | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.regressor = regressor
         self.projector = projector
+        self.head = head
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
         """Predict for normalised views of any (equal) size; scale indices may be mixed within the batch."""
-        feature = self.encoder(views, scale_index).mean(dim=(2, 3))
+        feature = self._feature(views, scale_index)
         projection = None if self.projector is None else self.projector(feature)
         return Prediction(parameters=self.regressor(feature), feature=feature, projection=projection)
+
+    def _feature(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
+        if self.head is None:
+            return self.encoder(views, scale_index).mean(dim=(2, 3))
+        maps = self.encoder.stages(views, scale_index)
+        return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(self.head(maps).heatmaps)], dim=1)
 
 
 class MeanBody(Protocol):
@@ -56,9 +71,11 @@ def build_rscnet(
     regressor: Callable[..., IterativeRegressor],
     body: MeanBody,
     projector: Callable[..., Projector] | None = None,
+    head: Callable[..., DenseHead] | None = None,
 ) -> RSCNet:
     """RSCNet out of a configuration: heads come as partial constructors and learn their input width from the encoder,
     and the regressor starts from the mean of the body."""
-    width = encoder.out_channels
-    head = regressor(features=width, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam)
-    return RSCNet(encoder, head, None if projector is None else projector(features=width))
+    dense = None if head is None else head(encoder.stage_channels)
+    width = encoder.out_channels + (0 if dense is None else dense.keypoint_features)
+    body_head = regressor(features=width, mean_pose=body.mean_pose, mean_shape=body.mean_shape, mean_cam=body.mean_cam)
+    return RSCNet(encoder, body_head, None if projector is None else projector(features=width), dense)

@@ -1,13 +1,16 @@
+from functools import partial
+
+import pytest
 import torch
 
 from rscnet.joints import HEATMAP_30, TRAINING_49
-from rscnet.models.dense import DenseNet
+from rscnet.models.dense import DenseHead, DenseNet, read_keypoints
 from rscnet.models.resnet import ResolutionAwareResNet
 
 
 def small_net() -> DenseNet:
     torch.manual_seed(0)
-    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), channels=8)
+    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), partial(DenseHead, channels=8))
 
 
 def test_maps_have_a_quarter_of_the_size():
@@ -26,3 +29,19 @@ def test_heat_maps_show_feet_and_annotation_joints():
     names = [TRAINING_49[i] for i in HEATMAP_30]
     assert names[:6] == [f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")]
     assert len(set(names)) == 30 and list(HEATMAP_30[6:]) == list(range(25, 49))
+
+
+def test_keypoints_are_read_at_the_centres_of_peaked_maps():
+    maps = torch.full((1, 2, 4, 8), -50.0)
+    maps[0, 0, 0, 0] = maps[0, 1, 3, 5] = 50.0
+    # cells are 2/8 wide and 2/4 high; x of both joints, y of both, certainty of both
+    assert read_keypoints(maps)[0].tolist() == pytest.approx([-0.875, 0.375, -0.75, 0.75, 1.0, 1.0])
+
+
+def test_flat_maps_say_the_middle_with_little_certainty():
+    assert read_keypoints(torch.zeros(1, 1, 4, 4))[0].tolist() == pytest.approx([0.0, 0.0, 1 / 16])
+
+
+def test_head_without_parts_has_no_part_weights():
+    head = DenseHead([8, 16, 32, 64], parts=0, channels=8)
+    assert head.part_head is None and head.keypoint_features == 90

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -33,6 +34,20 @@ class TensorStruct:
     def detach(self) -> Self:
         """The structure cut from the graph."""
         return self.map(Tensor.detach)
+
+    @classmethod
+    def concatenate(cls, pieces: Sequence[Self]) -> Self:
+        """Structures of one kind joined along the first dimension; a field that is None in the first stays None."""
+        joined = {}
+        for field in fields(cls):  # type: ignore[arg-type]
+            values = [getattr(piece, field.name) for piece in pieces]
+            if isinstance(values[0], Tensor):
+                joined[field.name] = torch.cat(values)
+            elif isinstance(values[0], TensorStruct):
+                joined[field.name] = type(values[0]).concatenate(values)
+            else:
+                joined[field.name] = values[0]
+        return cls(**joined)
 
     def __getitem__(self, index) -> Self:
         """The structure with `index` applied to the first dimension of every tensor."""

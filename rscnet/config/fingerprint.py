@@ -14,7 +14,7 @@ SCIENCE = (
     "loss", "curriculum", "optimizer", "schedule",
 )  # fmt: skip
 # where things lie and how many processes work on them changes nothing that is learned
-WITHOUT_EFFECT = frozenset({"cache_dir", "folder", "workers", "eval", "eval_batch_size", "val", "test"})
+WITHOUT_EFFECT = frozenset({"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test"})
 
 
 def science(config: RunConfig) -> dict[str, Any]:

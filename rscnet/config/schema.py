@@ -34,11 +34,12 @@ class Paths(Strict):
 
 
 class People(Strict):
-    """How many embedded people are rendered for each split."""
+    """How many embedded people are rendered for each split, and how many of them one cache file holds."""
 
     train: int = Field(ge=1)
     val: int = Field(ge=1)
     test: int = Field(ge=1)
+    shard: int = Field(ge=1)
 
 
 class ResolutionConfig(Component):

@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader, Sampler
 from rscnet.data.augmentation import Augmentation
 from rscnet.data.degradations import Degradation
 from rscnet.data.plan import Curriculum, Epoch, EvaluationSampler, PlanSampler
-from rscnet.data.views import Source, ViewDataset
+from rscnet.data.views import Source, ViewDataset, missing_files, prepare_source
+from rscnet.errors import UserError
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Batch
 
@@ -24,7 +25,8 @@ class PeopleDataModule(pl.LightningDataModule):
     The position in training is the trainer's step, looked up in the curriculum; nothing else has to be saved.
 
     Args:
-        train, val, test: annotated crops; sources that have to be made first have a `prepare` method.
+        train, val, test: annotated crops; sources that have to be made first have a `prepare` method, those that read
+            files a `missing` method.
         resolution, degradation, augmentation, curriculum: see their classes.
         image_size: side of the network's input in pixels.
         seed: key of order, drawn sizes and augmentation.
@@ -58,11 +60,24 @@ class PeopleDataModule(pl.LightningDataModule):
         return self.curriculum.epochs(len(self.train))
 
     def prepare(self, *names: str) -> None:
-        """Makes the named sources ("train", "val", "test") ready; synthetic people are rendered here, once."""
+        """Makes the named sources ("train", "val", "test") ready; synthetic people are rendered here, once.
+
+        Raises:
+            UserError: files that are missing, all of them at once.
+        """
+        self.require(*names)
         for name in names:
-            prepare = getattr(getattr(self, name), "prepare", None)
-            if prepare is not None:
-                prepare()
+            prepare_source(getattr(self, name))
+
+    def require(self, *names: str) -> None:
+        """Looks for the files of the named sources without reading them.
+
+        Raises:
+            UserError: a line for each that is missing.
+        """
+        missing = dict.fromkeys(line for name in names for line in missing_files(getattr(self, name)))
+        if missing:
+            raise UserError("\n".join(missing))
 
     def train_dataloader(self) -> DataLoader:
         trainer = self.trainer
@@ -77,6 +92,10 @@ class PeopleDataModule(pl.LightningDataModule):
 
     def test_dataloader(self) -> DataLoader:
         return self._evaluation_loader(self.test)
+
+    def training_views(self) -> ViewDataset:
+        """The training people as they are trained on, addressable by batch key."""
+        return self._views(self.train, self.augmentation)
 
     def evaluation_views(self) -> ViewDataset:
         """The test people at the evaluation sizes, addressable by batch key."""

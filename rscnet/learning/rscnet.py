@@ -56,7 +56,7 @@ class RSCNetModule(TrainingModule):
             return self.network(views, scales)
         count = len(batch.views)
         pieces = [self.network(v, s) for v, s in zip(views.chunk(count), scales.chunk(count), strict=True)]
-        return _concatenate(pieces)
+        return Prediction.concatenate(pieces)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         prediction = self(batch)
@@ -91,17 +91,3 @@ class RSCNetModule(TrainingModule):
         return PosedBodies(
             batch.target.parameters, output.joints, output.vertices, nowhere, torch.zeros_like(output.joints[..., :2])
         )
-
-
-def _concatenate(pieces: list[Prediction]) -> Prediction:
-    first = pieces[0].parameters
-    parameters = type(first)(
-        *(
-            torch.cat([getattr(p.parameters, name) for p in pieces])
-            for name in ("global_orient", "body_pose", "betas", "camera")
-        )
-    )
-    projections = [p.projection for p in pieces if p.projection is not None]
-    return Prediction(
-        parameters, torch.cat([p.feature for p in pieces]), torch.cat(projections) if projections else None
-    )

@@ -42,11 +42,12 @@ class RSCNet(nn.Module):
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
         """Predict for normalised views of any (equal) size; scale indices may be mixed within the batch."""
-        feature = self._feature(views, scale_index)
+        feature = self.features(views, scale_index)
         projection = None if self.projector is None else self.projector(feature)
         return Prediction(parameters=self.regressor(feature), feature=feature, projection=projection)
 
-    def _feature(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
+    def features(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
+        """What regressor and projector see: the pooled feature, with keypoints where there is a dense head."""
         if self.head is None:
             return self.encoder(views, scale_index).mean(dim=(2, 3))
         maps = self.encoder.stages(views, scale_index)

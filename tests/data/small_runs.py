@@ -10,8 +10,7 @@ from rscnet.callbacks.randomness import KeyedRandomness
 from rscnet.run import main
 
 PEOPLE = [
-    # whole shards of exactly these people, rendered in this process
-    *(f"+data.{split}.shard_size={length}" for split, length in (("train", 24), ("val", 4), ("test", 6))),
+    # rendered in this process
     *(f"+data.{split}.workers=1" for split in ("train", "val", "test")),
 ]
 SMALL = ["preset=smoke", "evaluation.panel_samples=1", *PEOPLE]

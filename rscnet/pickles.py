@@ -1,0 +1,133 @@
+"""Pickles of others as data: every object that a file describes becomes a note of what it names and holds, and notes
+are read, never run. A reader says which names it understands; a file that calls for any other is refused."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy import ndarray
+
+from rscnet.errors import UserError
+
+Meanings = Mapping[str, "Callable[[Note], Any]"]
+"""Patterns of the names that a file may call for, with how a note of one is read."""
+
+
+class Note:
+    """What a pickle says of one object: the arguments that it is made from and its state. Doing so runs nothing."""
+
+    origin: ClassVar[str]
+    meaning: ClassVar[Callable[[Note], Any]]  # reads the note
+    arguments: tuple[Any, ...]
+    state: Any
+
+    def __new__(cls, *arguments: Any) -> Note:
+        note = object.__new__(cls)
+        note.arguments, note.state = arguments, None
+        return note
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+def load_notes(path: Path, meanings: Meanings, kind: str) -> Any:
+    """What a pickle holds, with a note for each object that is not a plain Python value.
+
+    Args:
+        path: the file.
+        meanings: the names that it may call for.
+        kind: what the file should be, for messages.
+
+    Raises:
+        UserError: the file calls for another name, is truncated, no pickle or cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            return _NotingUnpickler(file, path, meanings, kind).load()
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # a damaged pickle may fail in any way
+        raise UserError(f"{path}: not a whole pickle ({reason_of(error)}); expected the file as downloaded") from None
+
+
+class _NotingUnpickler(pickle.Unpickler):
+    """Every global that a file names is looked up in `meanings`, never imported."""
+
+    def __init__(self, file: Any, path: Path, meanings: Meanings, kind: str) -> None:
+        super().__init__(file, encoding="latin1")
+        self._path, self._meanings, self._kind = path, meanings, kind
+
+    def find_class(self, module: str, name: str, /) -> type[Note]:
+        origin = f"{module}.{name}"
+        for pattern, meaning in self._meanings.items():
+            if re.fullmatch(pattern, origin):
+                return type("Note", (Note,), {"origin": origin, "meaning": staticmethod(meaning)})
+        raise UserError(
+            f"{self._path}: refused, it calls for {origin!r}, which no {self._kind} needs; nothing was run; "
+            "expected the file as downloaded from its publisher"
+        )
+
+
+def reason_of(error: Exception) -> str:
+    """An exception in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def value_of(item: Any) -> Any:
+    """What a note stands for; anything else stands for itself."""
+    return type(item).meaning(item) if isinstance(item, Note) else item
+
+
+def as_bytes(raw: Any) -> bytes:
+    """Raw bytes, of Python 2's strings too."""
+    raw = value_of(raw)
+    return raw.encode("latin1") if isinstance(raw, str) else bytes(raw)
+
+
+def _encoded(note: Note) -> bytes:
+    return as_bytes(note.arguments[0]) if note.arguments else b""
+
+
+def _dtype(note: Note) -> np.dtype:
+    code = note.arguments[0]
+    # an object type would make pointers of what the file holds
+    if not isinstance(code, str) or not re.fullmatch(r"[biufc]\d{1,2}", code):
+        raise ValueError(f"elements of type {code!r}")
+    return np.dtype(code).newbyteorder(note.state[1] if note.state else "=")
+
+
+def _array(note: Note) -> ndarray:
+    *_, shape, dtype, fortran, raw = note.state
+    return np.ndarray(shape, value_of(dtype), as_bytes(raw), order="F" if fortran else "C")
+
+
+def _buffered_array(note: Note) -> ndarray:
+    raw, dtype, shape, order = note.arguments[:4]
+    return np.ndarray(shape, value_of(dtype), as_bytes(raw), order=order)
+
+
+def _scalar(note: Note) -> ndarray:
+    dtype, raw = note.arguments
+    return np.ndarray((), value_of(dtype), as_bytes(raw))
+
+
+def meaningless(note: Note) -> Any:
+    """For names that a file may call for but that hold no value."""
+    raise ValueError(f"{note.origin} is not known to hold one")
+
+
+ARRAYS: Meanings = {
+    r"numpy\._?core\.multiarray\._reconstruct": _array,
+    r"numpy\._?core\.multiarray\.scalar": _scalar,
+    r"numpy\._?core\.numeric\._frombuffer": _buffered_array,
+    r"numpy\.dtype": _dtype,
+    r"numpy\.ndarray": meaningless,
+    r"_codecs\.encode|(__builtin__|builtins)\.bytes": _encoded,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -53,24 +54,39 @@ def read_image(path: str | Path) -> Picture:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such picture; check the path")
+    return _read(path, str(path))
+
+
+def decode_image(encoded: bytes, origin: str) -> Picture:
+    """An encoded picture as `read_image` gives it; `origin` names it in messages.
+
+    Raises:
+        UserError: as `read_image`.
+    """
+    return _read(BytesIO(encoded), origin)
+
+
+def _read(source: Path | BytesIO, origin: str) -> Picture:
     try:
-        with Image.open(path) as image:
-            return _as_rgb(ImageOps.exif_transpose(image), path)
+        with Image.open(source) as image:
+            return _as_rgb(ImageOps.exif_transpose(image), origin)
     except Image.DecompressionBombError:
-        raise UserError(f"{path}: the picture has more pixels than Pillow reads safely; scale it down") from None
+        raise UserError(f"{origin}: the picture has more pixels than Pillow reads safely; scale it down") from None
     except _DAMAGED as error:
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).split("\n")[0]
         formats = ", ".join(suffix[1:] for suffix in SUFFIXES)
-        raise UserError(f"{path}: damaged or no picture ({reason}); expected a whole file, one of {formats}") from None
+        raise UserError(
+            f"{origin}: damaged or no picture ({reason}); expected a whole file, one of {formats}"
+        ) from None
 
 
-def _as_rgb(image: Image.Image, path: Path) -> Picture:
+def _as_rgb(image: Image.Image, origin: str) -> Picture:
     if image.mode == "F":
-        raise UserError(f"{path}: holds floating-point numbers; expected 8 or 16 bits, convert it first")
+        raise UserError(f"{origin}: holds floating-point numbers; expected 8 or 16 bits, convert it first")
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
-            raise UserError(f"{path}: has values outside 0 to 65535; expected 8 or 16 bits, convert it first")
+            raise UserError(f"{origin}: has values outside 0 to 65535; expected 8 or 16 bits, convert it first")
         grey = np.rint(values.astype(np.float64) / 257).astype(np.uint8)
         return np.repeat(grey[..., None], 3, axis=-1)
     if image.has_transparency_data:

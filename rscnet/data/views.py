@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,28 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
+
+
+@runtime_checkable
+class VaryingSource(Source, Protocol):
+    """A source whose samples vary in training: it turns or scales what it cuts out, or draws which one it gives."""
+
+    def sample(self, index: int, random: np.random.Generator) -> Sample: ...
+
+
+def draw_sample(source: Source, index: int, random: np.random.Generator) -> Sample:
+    """Sample `index` for training; sources that do not vary draw nothing."""
+    return source.sample(index, random) if isinstance(source, VaryingSource) else source[index]
+
+
+def prepare_source(source: Source) -> None:
+    """Makes a source ready where it has something to make, by its `prepare`."""
+    getattr(source, "prepare", lambda: None)()
+
+
+def missing_files(source: Source) -> list[str]:
+    """What is lacking of the files that a source reads, by its `missing`, a line for each."""
+    return getattr(source, "missing", list)()
 
 
 def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
@@ -93,9 +115,10 @@ class ViewDataset(Dataset[Batch]):
         samples, views, sizes = [], [], []
         for index in key.indices:
             random = generator(self.seed, key.epoch, index, "views")
-            sample = self.source[index]
-            if self.augmentation is not None:
-                sample = self.augmentation.geometric(sample, random)
+            if self.augmentation is None:
+                sample = self.source[index]
+            else:
+                sample = self.augmentation.geometric(draw_sample(self.source, index, random), random)
             drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
             samples.append(sample)
             sizes.append(drawn)

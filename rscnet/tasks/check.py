@@ -11,6 +11,7 @@ from rscnet.config.build import build
 from rscnet.config.fingerprint import run_folder
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
+from rscnet.data.synthetic.people import SyntheticPeople
 from rscnet.errors import UserError
 from rscnet.losses.schedules import LinearRamp
 from rscnet.resolution import ResolutionSet
@@ -31,6 +32,7 @@ def run(config: RunConfig) -> None:
     plain = config.plain()
     resolution: ResolutionSet = build(plain["resolution"], "resolution")
     data = build_data(plain)
+    data.require("train", "val", "test")
     module = build(plain["model"], "model")
     parameters = sum(p.numel() for p in module.network.parameters())
     say(f"experiment {config.name}, preset {config.preset}, run folder {run_folder(config)}")
@@ -47,7 +49,8 @@ def run(config: RunConfig) -> None:
         cells = (epoch.number, epoch.stage, epoch.views, epoch.batch_size, epoch.batch_size * epoch.views, epoch.steps)
         shown.add_row(*map(str, cells), f"{ramp(epoch.first_step + epoch.steps):.3f}")
     say(shown)
-    _check_disk(config, length)
+    if isinstance(data.train, SyntheticPeople):
+        _check_disk(config, length)
     say("everything is in place")
 
 

@@ -1,0 +1,238 @@
+"""Annotation files in SPIN's format: one npz for a data set, a row for each person (spec section 5)."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+
+from rscnet.data import crops
+from rscnet.data.image_stores import ImageStore, find_images, usual_names
+from rscnet.data.images import Picture
+from rscnet.data.sample import Sample
+from rscnet.errors import UserError
+from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
+
+# Fields with the shape of a row; `maskname` and `partname` name pictures that nothing here reads.
+ROWS: dict[str, tuple[int, ...]] = {
+    "center": (2,),
+    "scale": (),
+    "part": (len(ANNOTATION_24), 3),
+    "openpose": (len(OPENPOSE_25), 3),
+    "pose": (len(SMPL_24) * 3,),
+    "shape": (10,),
+    "has_smpl": (),
+    "S": (len(ANNOTATION_24), 4),
+}
+TEXTS = ("imgname", "gender")
+REQUIRED = ("imgname", "center", "scale")
+
+
+class SpinAnnotations:
+    """People of `<folder>/<name>.npz`, read when they are first asked for.
+
+    Fields: `imgname`, `center` (n, 2) and `scale` (n) of the box in the full picture (side = 200 scale pixels); each
+    where the file has it: `part` (n, 24, 3) and `openpose` (n, 25, 3) in pixels of the full picture with confidence,
+    `pose` (n, 72), `shape` (n, 10), `has_smpl` (n), `S` (n, 24, 4) in metres in the camera frame, `gender` (n).
+
+    Args:
+        folder: holds the annotation file; None stands for a `paths.data` that was not set.
+        name: of the annotation file, without its ending.
+        size: side of the crop in pixels.
+        images: pictures; by default what `find_images` finds in `folder`.
+        length: at most so many people, the first ones; null for all.
+        rotation: in training the picture is turned by up to so many degrees either way; 0 as in the released code.
+        scale: in training the box is larger or smaller by up to this fraction; 0 as in the released code.
+        ignore_3d: leaves out the 3D labels, for weak supervision.
+        round_keypoints: keypoints of whole pixels, as the released code truncates them: floor of the pixel, plus one.
+        dataset: number of this data set in samples' identities.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        name: str,
+        size: int,
+        images: ImageStore | None = None,
+        length: int | None = None,
+        rotation: float = 0.0,
+        scale: float = 0.0,
+        ignore_3d: bool = False,
+        round_keypoints: bool = False,
+        dataset: int = 0,
+    ) -> None:
+        if not 0 <= scale < 1 or rotation < 0 or (length is not None and length < 1):
+            raise UserError(
+                f"{name}: expected rotation >= 0, 0 <= scale < 1 and length >= 1 or null, "
+                f"got rotation {rotation}, scale {scale}, length {length}"
+            )
+        self.folder, self.name, self.size = None if folder is None else Path(folder), name, size
+        self.rotation, self.scale, self.ignore_3d = rotation, scale, ignore_3d
+        self.round_keypoints, self.dataset = round_keypoints, dataset
+        self._length, self._images = length, images
+        self._fields: dict[str, np.ndarray] | None = None
+
+    def missing(self) -> list[str]:
+        """What is lacking of annotation file and pictures, a line for each."""
+        if self.folder is None:
+            return ["paths.data: not set; expected the folder of annotation files and pictures, see docs/data.md"]
+        file, images = self.folder / f"{self.name}.npz", self._images or find_images(self.folder, self.name)
+        found = [] if file.is_file() else [f"{file}: no such annotation file, see docs/data.md"]
+        if images is None:
+            usual = ", ".join(usual_names(self.name))
+            return [*found, f"{self.folder}: no pictures of {self.name}; expected one of {usual}/, see docs/data.md"]
+        return found + images.missing()
+
+    def prepare(self) -> None:
+        """Reads and checks the annotation file and opens the pictures; nothing to do a second time.
+
+        Raises:
+            UserError: files that are missing, damaged, do not fit together, or a field that is wrong.
+        """
+        if self._fields is not None:
+            return
+        missing = self.missing()
+        if missing:
+            raise UserError("\n".join(missing))
+        assert self.folder is not None
+        self._images = self._images or find_images(self.folder, self.name)
+        assert self._images is not None
+        fields = read_annotations(self.folder / f"{self.name}.npz")
+        self._images.open([str(name) for name in fields["imgname"]])
+        self._fields = fields
+
+    @property
+    def fields(self) -> dict[str, np.ndarray]:
+        """The fields that the file has, all rows."""
+        self.prepare()
+        assert self._fields is not None
+        return self._fields
+
+    def __len__(self) -> int:
+        count = len(self.fields["imgname"])
+        return count if self._length is None else min(count, self._length)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Sample `index` as annotated."""
+        return self._cut(index, 0.0, 1.0)
+
+    def sample(self, index: int, random: np.random.Generator) -> Sample:
+        """Sample `index`, turned and scaled as `random` draws; draws nothing where both are off."""
+        rotation = float(random.uniform(-self.rotation, self.rotation)) if self.rotation else 0.0
+        scale = float(random.uniform(1 - self.scale, 1 + self.scale)) if self.scale else 1.0
+        return self._cut(index, rotation, scale)
+
+    def crop_matrix(self, index: int, rotation: float = 0.0, scale: float = 1.0) -> crops.Affine:
+        """Points of the full picture to pixels of the crop; its inverse leads back."""
+        center, side = self.fields["center"][index], crops.SPIN_SCALE * float(self.fields["scale"][index])
+        return crops.crop_matrix(center, side * scale, self.size, rotation)
+
+    def _cut(self, index: int, rotation: float, scale: float) -> Sample:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        matrix = self.crop_matrix(index, rotation, scale)
+        turn = np.eye(3)
+        turn[:2, :2] = crops.plane_rotation(rotation)
+        pose = self._row("pose", index).reshape(-1, 3)
+        pose[0] = _turned(pose[0], turn) if rotation else pose[0]
+        joints = self._row("S", index)
+        joints[:, :3] = joints[:, :3] @ turn.T
+        labelled = bool(self.fields["has_smpl"][index]) if "has_smpl" in self.fields else True
+        return Sample(
+            image=self._image(index, matrix),
+            keypoints_2d=self._keypoints(index, matrix),
+            joints_3d=joints,
+            pose=pose,
+            betas=self._row("shape", index),
+            has_smpl=labelled and {"pose", "shape"} <= self.fields.keys() and not self.ignore_3d,
+            has_joints_3d="S" in self.fields and not self.ignore_3d,
+            identity=(self.dataset, index),
+        )
+
+    def _row(self, field: str, index: int) -> Float32[np.ndarray, "*row"]:
+        """A row that may be changed; zeros where the file has no such field."""
+        rows = self.fields.get(field)
+        return np.zeros(ROWS[field], np.float32) if rows is None else rows[index].astype(np.float32)
+
+    def _image(self, index: int, matrix: crops.Affine) -> Picture:
+        assert self._images is not None
+        image = self._images.read(index, str(self.fields["imgname"][index]))
+        if self._images.cropped:
+            if image.shape[0] != image.shape[1]:
+                origin = self._images.origin(index, str(self.fields["imgname"][index]))
+                raise UserError(f"{origin}: {image.shape[1]} x {image.shape[0]} pixels, expected a square box")
+            side = crops.SPIN_SCALE * float(self.fields["scale"][index])
+            matrix = matrix @ np.linalg.inv(crops.crop_matrix(self.fields["center"][index], side, len(image)))
+        return crops.warp(image, matrix, self.size)
+
+    def _keypoints(self, index: int, matrix: crops.Affine) -> Float32[np.ndarray, "49 3"]:
+        keypoints = np.concatenate([self._row("openpose", index), self._row("part", index)])
+        pixels = crops.transform(keypoints[:, :2].astype(np.float64), matrix)
+        if self.round_keypoints:
+            pixels = np.trunc(pixels) + 1
+        keypoints[:, :2] = crops.normalise_points(pixels, self.size)
+        return keypoints
+
+
+def read_annotations(path: Path) -> dict[str, np.ndarray]:
+    """The known fields of an annotation file.
+
+    Raises:
+        UserError: no npz, or a field that is missing, of another shape, of objects, or not finite; names it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                raise UserError(f"{path}: holds a single array, expected an npz with fields {', '.join(REQUIRED)}, ...")
+            fields = {name: _field(content, name, path) for name in (*TEXTS, *ROWS) if name in content}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: cannot be read as an npz ({error}); expected a file in SPIN's format") from None
+    lacking = [name for name in REQUIRED if name not in fields]
+    if lacking:
+        raise UserError(f"{path}: {', '.join(lacking)}: missing; expected {', '.join(REQUIRED)} in SPIN's format")
+    count = len(fields["imgname"])
+    if not count:
+        raise UserError(f"{path}: imgname: has no rows, expected one for each person")
+    for name, values in fields.items():
+        expected = (count, *ROWS.get(name, ()))
+        if values.shape != expected:
+            raise UserError(f"{path}: {name}: expected shape {expected}, a row for each imgname, got {values.shape}")
+    if not (fields["scale"] > 0).all():
+        row = int(np.argmin(fields["scale"] > 0))
+        raise UserError(f"{path}: scale: expected values above zero, row {row} is {fields['scale'][row]}")
+    return fields
+
+
+def _field(content: Any, name: str, path: Path) -> np.ndarray:
+    try:
+        values = content[name]
+    except ValueError as error:  # np.load's word for objects
+        raise UserError(
+            f"{path}: {name}: cannot be read ({error}); expected plain {'text' if name in TEXTS else 'numbers'}, "
+            "objects are never unpickled"
+        ) from None
+    if name in TEXTS:
+        if values.dtype.kind not in "US":
+            raise UserError(f"{path}: {name}: expected texts, got {values.dtype}")
+        return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    if values.dtype.kind not in "biuf":
+        raise UserError(f"{path}: {name}: expected numbers, got {values.dtype}")
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0]) if values.ndim else 0
+        raise UserError(f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
+    # one column for one number a row is as good
+    if not ROWS[name] and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    return values
+
+
+def _turned(axis_angle: Float[np.ndarray, "3"], turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
+    """The root's rotation after the camera frame was turned."""
+    rotation = torch.from_numpy(turn) @ axis_angle_to_matrix(torch.from_numpy(axis_angle.astype(np.float64)))
+    return matrix_to_axis_angle(rotation).numpy()

@@ -1,0 +1,38 @@
+"""The packing script: pictures as they are, boxes, and one message for a mistake."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from spin_sets import write_set
+
+from rscnet.data.image_stores import ImagePack
+from rscnet.data.spin import SpinAnnotations
+from scripts.pack_images import main
+
+
+def test_a_pack_gives_what_the_folder_gave(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = write_set(tmp_path, "tiny", 3)
+    before = [SpinAnnotations(tmp_path, "tiny", 32)[i].image for i in range(3)]
+    assert main([str(tmp_path), "tiny"]) == 0
+    assert "tiny.rscpack: 0.0 MB" in capsys.readouterr().out
+    pack = ImagePack(tmp_path / "tiny.rscpack")
+    pack.open([f"images/{i}.png" for i in range(3)])
+    assert not pack.cropped
+    assert [pack.encoded(i, "") for i in range(3)] == pictures
+    after = [SpinAnnotations(tmp_path, "tiny", 32)[i].image for i in range(3)]
+    np.testing.assert_array_equal(before, after)
+    assert main([str(tmp_path), "tiny"]) == 1
+    assert "tiny.rscpack: exists; delete it first" in capsys.readouterr().err
+
+
+def test_boxes_are_cut_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_set(tmp_path, "tiny", 2)
+    full = SpinAnnotations(tmp_path, "tiny", 32)[1]
+    assert main([str(tmp_path), "tiny", "--size", "32"]) == 0
+    boxed = SpinAnnotations(tmp_path, "tiny", 32)[1]
+    inside = slice(12, 20)  # JPEG smears the picture's edge
+    assert np.abs(boxed.image[inside, inside].astype(int) - full.image[inside, inside]).max() <= 4
+    np.testing.assert_array_equal(boxed.keypoints_2d, full.keypoints_2d)
+    assert main([str(tmp_path), "gone"]) == 1
+    assert "gone.npz: no such annotation file" in capsys.readouterr().err

@@ -14,7 +14,9 @@ SETTINGS = {"size": 32, "split": "train", "seed": 5, "texture_size": 16, "worker
 
 
 def make(body, length: int, folder: Path | None, **changes) -> SyntheticPeople:
-    return SyntheticPeople(body, length=length, cache_dir=folder, **(SETTINGS | changes))
+    people = SyntheticPeople(body, length=length, cache_dir=folder, **(SETTINGS | changes))
+    people.prepare()
+    return people
 
 
 def shards(folder: Path) -> dict[str, bytes]:
@@ -38,6 +40,12 @@ def test_cache_equals_rendering_on_the_fly(body, cached):
         sample = make(body, 10, cached[1], dataset=7)[index]
         assert_same(sample, fly[index])
         assert sample.identity == (7, index)
+
+
+def test_nothing_is_rendered_before_it_is_needed(body, tmp_path):
+    people = SyntheticPeople(body, length=3, cache_dir=tmp_path, **SETTINGS)
+    assert len(people) == 3 and not shards(tmp_path)
+    assert people[2].image.shape == (32, 32, 3) and len(shards(tmp_path)) == 1
 
 
 def test_samples_have_the_promised_shapes(cached):

@@ -1,16 +1,17 @@
 """Puts the network of a finished run into the package under a name, with a model card written from the run's records.
 
-    python scripts/ship_weights.py <run folder> hr_small
+python scripts/ship_weights.py <run folder> hr_small
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from rscnet import __version__, records
+from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import save_safetensors
 from rscnet.trained import SHIPPED, load_trained
@@ -22,7 +23,7 @@ people only; no licensed data, no foreign weights. Licence: Apache-2.0, like the
 
 | | |
 |---|---|
-| command | `{command}` |
+| made by | {command} |
 | commit | `{commit}` |
 | start | {start} |
 | seed | {seed} |
@@ -42,7 +43,7 @@ people more than the test split does, so expect larger errors on them.
 """
 
 
-def card(name: str, folder: Path, config: dict[str, Any], parameters: float) -> str:
+def card(name: str, folder: Path, config: dict[str, Any], parameters: float, recipe: str | None = None) -> str:
     """The model card of a run.
 
     Raises:
@@ -62,9 +63,9 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float) -> 
         parameters=parameters / 1e6,
         image_size=config["image_size"],
         experiment=config["name"],
-        command="python -m rscnet.run " + " ".join(origin["command"][1:]),
+        command=recipe or "`python -m rscnet.run " + " ".join(origin["command"][1:]) + "`",
         commit=origin["commit"],
-        start=config["init_from"] or "random weights",
+        start=PurePath(config["init_from"] or "random weights").name,
         seed=config["seed"],
         length=config["data"]["train"].get("length"),
         steps=result.get("steps"),
@@ -81,13 +82,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("name", help="name under which checkpoint=<name> will find the weights")
+    parser.add_argument("--recipe", help="commands that lead to the weights, where one is not all")
     parser.add_argument("--weights", default="checkpoints/last.ckpt", help="which weights of the run (default: last)")
     arguments = parser.parse_args()
     try:
         trained = load_trained(str(arguments.run / arguments.weights))
         parameters = sum(p.numel() for p in trained.network.parameters())
-        text = card(arguments.name, arguments.run, trained.config, parameters)
-        record = json.dumps({"config": trained.config, "version": __version__})
+        text = card(arguments.name, arguments.run, trained.config, parameters, arguments.recipe)
+        record = json.dumps({"config": portable(trained.config), "version": __version__})
         path = SHIPPED / f"{arguments.name}.safetensors"
         save_safetensors(path, trained.network, {"rscnet": record})
         records.write_text(path.with_suffix(".md"), text)

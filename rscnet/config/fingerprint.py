@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from rscnet.config.schema import RunConfig
@@ -24,6 +24,12 @@ def science(config: RunConfig) -> dict[str, Any]:
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
     return chosen
+
+
+def portable(plain: dict[str, Any]) -> dict[str, Any]:
+    """What a network needs to be rebuilt elsewhere: names and science of a plain configuration, no machine's paths."""
+    chosen = {key: plain[key] for key in ("name", "preset", "seed")} | {key: _without(plain[key]) for key in SCIENCE}
+    return chosen | {"init_from": plain["init_from"] and PurePath(plain["init_from"]).name}
 
 
 def _without(node: Any) -> Any:

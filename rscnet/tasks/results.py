@@ -67,7 +67,9 @@ def write_tables(
         tables[label] = measure(other, other_body, data if trained is None else data_for(trained, plain), plain, folder)
     say(table(tables))
     error_curves(folder / CURVE, tables)
+    written = [records.RESULT, CURVE]
     if config.evaluation.panel_samples:
+        written.append(PANEL)
         write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
     result = {
         "by_size": {str(size): row for size, row in tables[name].items()},
@@ -80,7 +82,7 @@ def write_tables(
         **extra,
     }
     records.write_json(folder / records.RESULT, result)
-    say(f"written: {folder}/{records.RESULT}, {CURVE}, {PANEL}")
+    say(f"written to {folder}: {', '.join(written)}")
     return tables
 
 

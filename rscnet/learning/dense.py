@@ -45,11 +45,6 @@ class DenseModule(TrainingModule):
         for name, value in (terms | {"total": total}).items():
             self.log(f"val/{name}", value, batch_size=len(batch.identity), sync_dist=True)
 
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        total, terms = self._losses(batch)
-        for name, value in (terms | {"total": total}).items():
-            self.log(f"test/{name}", value, batch_size=len(batch.identity), sync_dist=True)
-
     def _losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         views = batch.views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         prediction = self.network(views, batch.scale_index.flatten())

@@ -72,10 +72,6 @@ class RSCNetModule(TrainingModule):
         """Predictions of all views; callbacks measure them."""
         return self(batch)
 
-    def test_step(self, batch: Batch, batch_index: int) -> Prediction:
-        """Predictions of all views; callbacks measure them."""
-        return self(batch)
-
     def ramp_factor(self) -> float:
         """Factor on the losses across resolutions at the current step."""
         data = self.trainer.datamodule  # type: ignore[attr-defined]

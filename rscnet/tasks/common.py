@@ -65,8 +65,7 @@ def measure(
     errors = ResolutionErrors()
     trainer = quiet_trainer(plain, folder, [errors, Progress()])
     loader = data.test_dataloader if split == "test" else data.val_dataloader
-    # float32: rivals are compared at the precision that predict uses
-    data.trainer = trainer
+    data.trainer = trainer  # its ranks split the people
     module = EvaluationModule(network, body)
     module_data = _OneSplit(data, loader)
     trainer.test(module, datamodule=module_data, verbose=False)

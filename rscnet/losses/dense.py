@@ -1,4 +1,4 @@
-"""Losses of dense pretraining: joint heat maps as distributions over cells, body parts as labels of cells."""
+"""Losses of dense pretraining: joint heat maps as distributions over cells, parts as labels of cells, depths."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rscnet.joints import HEATMAP_30
+from rscnet.joints import ANNOTATION_HIPS, HEATMAP_30, OPENPOSE_25
+from rscnet.structures import Target
 
 IGNORED_PART = 255
 
@@ -42,6 +43,7 @@ class DenseLoss(nn.Module):
         sigma: standard deviation of the target in cells.
         heatmap_weight: weight of the heat maps.
         part_weight: weight of the parts.
+        depth_weight: weight of the depths.
     """
 
     def __init__(
@@ -50,17 +52,19 @@ class DenseLoss(nn.Module):
         sigma: float = 1.0,
         heatmap_weight: float = 1.0,
         part_weight: float = 1.0,
+        depth_weight: float = 5.0,
     ) -> None:
         super().__init__()
         self.joints = list(joints)
         self.sigma = sigma
-        self.weights = {"heatmaps": heatmap_weight, "parts": part_weight}
+        self.weights = {"heatmaps": heatmap_weight, "parts": part_weight, "depths": depth_weight}
 
     def forward(
         self,
         heatmaps: Float[Tensor, "m j h w"],
         parts: Float[Tensor, "m p h w"] | None,
-        keypoints_2d: Float[Tensor, "n 49 3"],
+        depths: Float[Tensor, "m d"] | None,
+        target: Target,
         part_labels: Int[Tensor, "n hp wp"] | None,
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Weighted total and the unweighted terms.
@@ -68,10 +72,12 @@ class DenseLoss(nn.Module):
         Rows are view-major: m is a multiple of n, and all views of a sample share its target. Labels on another grid
         are resampled to the network's; 255 marks cells without a label. Joints outside the crop are not counted.
         """
-        views = len(heatmaps) // len(keypoints_2d)
-        terms = {"heatmaps": self._heatmaps(heatmaps.float(), keypoints_2d[:, self.joints].repeat(views, 1, 1))}
+        views = len(heatmaps) // len(target.keypoints_2d)
+        terms = {"heatmaps": self._heatmaps(heatmaps.float(), target.keypoints_2d[:, self.joints].repeat(views, 1, 1))}
         if part_labels is not None and parts is not None:
             terms["parts"] = self._parts(parts.float(), part_labels.repeat(views, 1, 1))
+        if depths is not None:
+            terms["depths"] = self._depths(depths.float(), target, views)
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
         return total, terms
 
@@ -88,3 +94,13 @@ class DenseLoss(nn.Module):
         labels = labels.long()
         total = F.cross_entropy(logits, labels, ignore_index=IGNORED_PART, reduction="sum")
         return total / (labels != IGNORED_PART).sum().clamp(min=1)
+
+    def _depths(self, depths: Float[Tensor, "m d"], target: Target, views: int) -> Float[Tensor, ""]:
+        rows = [joint - len(OPENPOSE_25) for joint in self.joints if joint >= len(OPENPOSE_25)]
+        depth, confidence = target.joints_3d[..., 2], target.joints_3d[..., 3]
+        hips = list(ANNOTATION_HIPS)
+        valid = (confidence[:, rows] > 0) & (confidence[:, hips] > 0).all(-1, keepdim=True)
+        valid = (valid & target.has_joints_3d[:, None]).repeat(views, 1)
+        wanted = (depth[:, rows] - depth[:, hips].mean(-1, keepdim=True)).repeat(views, 1)
+        error = (depths - torch.where(valid, wanted, 0.0)).abs()
+        return (error * valid).sum() / valid.sum().clamp(min=1)

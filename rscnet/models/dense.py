@@ -10,17 +10,18 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rscnet.joints import HEATMAP_30
+from rscnet.joints import HEATMAP_30, OPENPOSE_25
 from rscnet.models.resnet import ResolutionAwareResNet
 from rscnet.structures import TensorStruct
 
 
 @dataclass(frozen=True)
 class DensePrediction(TensorStruct):
-    """Logits on a grid of a quarter of the input size."""
+    """Logits on a grid of a quarter of the input size; metres that the annotation joints are behind the pelvis."""
 
     heatmaps: Float[Tensor, "n j h w"]
     parts: Float[Tensor, "n p h w"] | None
+    depths: Float[Tensor, "n d"] | None = None
 
 
 class DenseHead(nn.Module):
@@ -33,6 +34,8 @@ class DenseHead(nn.Module):
         joints: positions in TRAINING_49 of the joints that get a heat map, in the order of the output.
         parts: number of part labels, background included; 0 leaves parts out.
         channels: width of the pyramid.
+        depths: also tell how far behind the pelvis each annotation joint is, read out of a depth map under its heat map
+            (Sun et al., Integral Human Pose Regression, ECCV 2018).
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class DenseHead(nn.Module):
         joints: Sequence[int] = HEATMAP_30,
         parts: int = 25,
         channels: int = 64,
+        depths: bool = False,
     ) -> None:
         super().__init__()
         self.joints = tuple(joints)
@@ -50,28 +54,36 @@ class DenseHead(nn.Module):
         )
         self.heatmap_head = nn.Conv2d(channels, len(self.joints), 1)
         self.part_head = nn.Conv2d(channels, parts, 1) if parts else None
+        self.depth_rows = [row for row, joint in enumerate(self.joints) if joint >= len(OPENPOSE_25)] if depths else []
+        self.depth_head = nn.Conv2d(channels, len(self.depth_rows), 1) if depths else None
 
     def forward(self, maps: Sequence[Float[Tensor, "n c h w"]]) -> DensePrediction:
-        """Logits of heat maps (softmax over the cells) and of parts (softmax over the labels) from the stages' maps."""
+        """Logits of heat maps (softmax over the cells) and of parts (softmax over the labels), and depths."""
         lateral = [layer(x) for layer, x in zip(self.laterals, maps, strict=True)]
         merged = lateral[-1]
         for finer in reversed(lateral[:-1]):
             merged = finer + F.interpolate(merged, size=finer.shape[-2:], mode="nearest")
         merged = self.smooth(merged)
         parts = None if self.part_head is None else self.part_head(merged)
-        return DensePrediction(heatmaps=self.heatmap_head(merged), parts=parts)
+        heatmaps = self.heatmap_head(merged)
+        if self.depth_head is None:
+            return DensePrediction(heatmaps, parts)
+        weights = heatmaps[:, self.depth_rows].float().flatten(2).softmax(-1)
+        return DensePrediction(heatmaps, parts, (weights * self.depth_head(merged).float().flatten(2)).sum(-1))
 
     @property
     def keypoint_features(self) -> int:
         """Length of what `read_keypoints` gives for this head."""
-        return 3 * len(self.joints)
+        return 3 * len(self.joints) + len(self.depth_rows)
 
 
-def read_keypoints(heatmaps: Float[Tensor, "n j h w"]) -> Float[Tensor, "n j*3"]:
-    """Where the joints are and how sure that is: mean x and y in [-1, 1] of the crop, and the highest cell of each map.
+def read_keypoints(prediction: DensePrediction) -> Float[Tensor, "n k"]:
+    """Where the joints are and how sure that is: mean x and y in [-1, 1] of the crop, the highest cell of each map, and
+    the depths where there are.
 
     Heat maps are logits over cells; the mean is the soft-argmax, through which gradients reach the maps.
     """
+    heatmaps = prediction.heatmaps
     height, width = heatmaps.shape[-2:]
     probability = heatmaps.float().flatten(2).softmax(-1).unflatten(-1, (height, width))
 
@@ -80,7 +92,8 @@ def read_keypoints(heatmaps: Float[Tensor, "n j h w"]) -> Float[Tensor, "n j*3"]
 
     x = (probability.sum(-2) * centres(width)).sum(-1)
     y = (probability.sum(-1) * centres(height)).sum(-1)
-    return torch.cat([x, y, probability.flatten(2).amax(-1)], dim=1)
+    read = [x, y, probability.flatten(2).amax(-1)]
+    return torch.cat(read if prediction.depths is None else [*read, prediction.depths], dim=1)
 
 
 class DenseNet(nn.Module):
@@ -89,13 +102,22 @@ class DenseNet(nn.Module):
     Args:
         encoder: the resolution-aware encoder that is pretrained.
         head: takes the widths of the encoder's stages.
+        size: side to which views are brought first; smaller views make the first passes cheap (progressive resizing).
     """
 
-    def __init__(self, encoder: ResolutionAwareResNet, head: Callable[[Sequence[int]], DenseHead] = DenseHead) -> None:
+    def __init__(
+        self,
+        encoder: ResolutionAwareResNet,
+        head: Callable[[Sequence[int]], DenseHead] = DenseHead,
+        size: int | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.size = size
         self.head = head(encoder.stage_channels)
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> DensePrediction:
-        """Logits of heat maps and of parts."""
+        """Logits of heat maps and of parts, and depths."""
+        if self.size is not None and self.size != views.shape[-1]:
+            views = F.interpolate(views, size=(self.size, self.size), mode="bilinear", antialias=True)
         return self.head(self.encoder.stages(views, scale_index))

@@ -51,7 +51,7 @@ class RSCNet(nn.Module):
         if self.head is None:
             return self.encoder(views, scale_index).mean(dim=(2, 3))
         maps = self.encoder.stages(views, scale_index)
-        return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(self.head(maps).heatmaps)], dim=1)
+        return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(self.head(maps))], dim=1)
 
 
 class MeanBody(Protocol):

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from rscnet.joints import HEATMAP_30, TRAINING_49
-from rscnet.models.dense import DenseHead, DenseNet, read_keypoints
+from rscnet.models.dense import DenseHead, DenseNet, DensePrediction, read_keypoints
 from rscnet.models.resnet import ResolutionAwareResNet
 
 
 def small_net() -> DenseNet:
     torch.manual_seed(0)
-    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), partial(DenseHead, channels=8))
+    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), partial(DenseHead, channels=8, depths=True))
 
 
 def test_maps_have_a_quarter_of_the_size():
@@ -21,7 +21,7 @@ def test_maps_have_a_quarter_of_the_size():
 def test_every_stage_learns():
     net = small_net()
     prediction = net(torch.randn(2, 3, 32, 32), torch.tensor([0, 2]))
-    (prediction.heatmaps.square().mean() + prediction.parts.square().mean()).backward()
+    (prediction.heatmaps.square().mean() + prediction.parts.square().mean() + prediction.depths.sum()).backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in net.parameters())
 
 
@@ -35,13 +35,36 @@ def test_keypoints_are_read_at_the_centres_of_peaked_maps():
     maps = torch.full((1, 2, 4, 8), -50.0)
     maps[0, 0, 0, 0] = maps[0, 1, 3, 5] = 50.0
     # cells are 2/8 wide and 2/4 high; x of both joints, y of both, certainty of both
-    assert read_keypoints(maps)[0].tolist() == pytest.approx([-0.875, 0.375, -0.75, 0.75, 1.0, 1.0])
+    assert read_keypoints(DensePrediction(maps, None))[0].tolist() == pytest.approx(
+        [-0.875, 0.375, -0.75, 0.75, 1.0, 1.0]
+    )
 
 
 def test_flat_maps_say_the_middle_with_little_certainty():
-    assert read_keypoints(torch.zeros(1, 1, 4, 4))[0].tolist() == pytest.approx([0.0, 0.0, 1 / 16])
+    assert read_keypoints(DensePrediction(torch.zeros(1, 1, 4, 4), None))[0].tolist() == pytest.approx(
+        [0.0, 0.0, 1 / 16]
+    )
 
 
 def test_head_without_parts_has_no_part_weights():
     head = DenseHead([8, 16, 32, 64], parts=0, channels=8)
     assert head.part_head is None and head.keypoint_features == 90
+
+
+def test_depths_are_read_under_the_heat_maps_and_follow_the_keypoints():
+    head = DenseHead([8, 16, 32, 64], parts=0, channels=8, depths=True)
+    torch.nn.init.zeros_(head.depth_head.weight)
+    torch.nn.init.constant_(head.depth_head.bias, 0.25)
+    maps = [torch.randn(2, 8 << i, 8 >> i, 8 >> i) for i in range(4)]
+    prediction = head(maps)
+    torch.testing.assert_close(prediction.depths, torch.full((2, 24), 0.25))
+    read = read_keypoints(prediction)
+    assert read.shape == (2, head.keypoint_features) == (2, 114)
+    assert torch.equal(read[:, -24:], prediction.depths)
+
+
+def test_smaller_views_are_made_inside():
+    net = small_net().eval()
+    net.size = 32
+    prediction = net(torch.randn(1, 3, 64, 64), torch.tensor([0]))
+    assert prediction.heatmaps.shape[-2:] == (8, 8)

@@ -7,7 +7,7 @@ import pickle
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy import ndarray
@@ -48,11 +48,17 @@ def load_notes(path: Path, meanings: Meanings, kind: str) -> Any:
     """
     try:
         with path.open("rb") as file:
-            return _NotingUnpickler(file, path, meanings, kind).load()
-    except UserError:
-        raise
+            return load_notes_of(file, path, meanings, kind)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def load_notes_of(file: IO[bytes], path: Path, meanings: Meanings, kind: str) -> Any:
+    """`load_notes` of a file that is open already; `path` names it in messages."""
+    try:
+        return _NotingUnpickler(file, path, meanings, kind).load()
+    except (UserError, OSError):
+        raise
     except Exception as error:  # a damaged pickle may fail in any way
         raise UserError(f"{path}: not a whole pickle ({reason_of(error)}); expected the file as downloaded") from None
 
@@ -97,25 +103,39 @@ def _encoded(note: Note) -> bytes:
 
 def _dtype(note: Note) -> np.dtype:
     code = note.arguments[0]
-    # an object type would make pointers of what the file holds
-    if not isinstance(code, str) or not re.fullmatch(r"[biufc]\d{1,2}", code):
+    if not isinstance(code, str) or not re.fullmatch(r"[biufcSUO]\d*", code.lstrip("|<>=")):
         raise ValueError(f"elements of type {code!r}")
     return np.dtype(code).newbyteorder(note.state[1] if note.state else "=")
 
 
+def _from_bytes(shape: Any, dtype: Any, raw: Any, order: Any = "C") -> ndarray:
+    dtype = value_of(dtype)
+    # raw bytes of an object type would be taken for pointers
+    if dtype.hasobject:
+        raise ValueError("objects in the place of bytes")
+    return np.ndarray(shape, dtype, as_bytes(raw), order=order)
+
+
 def _array(note: Note) -> ndarray:
     *_, shape, dtype, fortran, raw = note.state
-    return np.ndarray(shape, value_of(dtype), as_bytes(raw), order="F" if fortran else "C")
+    if not value_of(dtype).hasobject:
+        return _from_bytes(shape, dtype, raw, "F" if fortran else "C")
+    if not isinstance(raw, list) or len(raw) != np.prod(shape, dtype=int):
+        raise ValueError("an array of objects without a list of them")
+    objects = np.empty(len(raw), object)
+    for i, item in enumerate(raw):
+        objects[i] = value_of(item)
+    return objects.reshape(shape, order="F" if fortran else "C")
 
 
 def _buffered_array(note: Note) -> ndarray:
     raw, dtype, shape, order = note.arguments[:4]
-    return np.ndarray(shape, value_of(dtype), as_bytes(raw), order=order)
+    return _from_bytes(shape, dtype, raw, order)
 
 
 def _scalar(note: Note) -> ndarray:
     dtype, raw = note.arguments
-    return np.ndarray((), value_of(dtype), as_bytes(raw))
+    return _from_bytes((), dtype, raw)
 
 
 def meaningless(note: Note) -> Any:

@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+GENDERS = ("neutral", "male", "female")
+"""Which body model a label belongs to; targets hold positions in this list."""
+
 
 class TensorStruct:
     """Mix-in for dataclasses whose fields are tensors, other such structures, or None."""
@@ -112,7 +115,8 @@ class Target(TensorStruct):
     """Ground truth of `n` samples with validity.
 
     `keypoints_2d` is normalised to [-1, 1] over the crop, last column the confidence; `joints_3d` are the 24 annotation
-    joints in metres in the camera frame (any origin), last column the confidence.
+    joints in metres in the camera frame (any origin), last column the confidence. `gender` says for which of `GENDERS`
+    the parameters hold; None is neutral for all.
     """
 
     keypoints_2d: Float[Tensor, "n 49 3"]
@@ -120,6 +124,7 @@ class Target(TensorStruct):
     parameters: BodyParameters
     has_smpl: Bool[Tensor, "n"]
     has_joints_3d: Bool[Tensor, "n"]
+    gender: Int[Tensor, "n"] | None = None
 
 
 @dataclass(frozen=True)

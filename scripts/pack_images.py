@@ -15,8 +15,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from rscnet.data.annotations import read_annotations
 from rscnet.data.image_stores import PACK_SUFFIX, ImageFolder, ImageStore, find_images, usual_names, write_pack
-from rscnet.data.spin import SpinAnnotations, read_annotations
+from rscnet.data.spin import SpinAnnotations
 from rscnet.errors import UserError
 
 QUALITY = 95

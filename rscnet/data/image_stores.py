@@ -7,7 +7,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,9 @@ class ImageStore(ABC):
 class ImageFolder(ImageStore):
     """Picture files under one folder, found by the annotation file's `imgname`.
 
+    Archives unpack differently: where the first picture is not there, the names are tried without their leading
+    folders, then within each folder of `root`, and all names are taken as the first one was found.
+
     Args:
         root: what the names are relative to.
         cropped: see `ImageStore`.
@@ -69,6 +72,7 @@ class ImageFolder(ImageStore):
 
     def __init__(self, root: str | Path, cropped: bool = False) -> None:
         self.root, self.cropped = Path(root), cropped
+        self._base, self._dropped = self.root, 0
 
     def missing(self) -> list[str]:
         return [] if self.root.is_dir() else [f"{self.root}: no such folder of pictures"]
@@ -76,16 +80,25 @@ class ImageFolder(ImageStore):
     def open(self, names: Sequence[str]) -> None:
         if not self.root.is_dir():
             raise UserError(self.missing()[0])
+        parts = _relative(names[0]).parts
+        for base in (self.root, *sorted(path for path in self.root.iterdir() if path.is_dir())):
+            for dropped in range(len(parts)):
+                if base.joinpath(*parts[dropped:]).is_file():
+                    self._base, self._dropped = base, dropped
+                    return
 
     def encoded(self, index: int, name: str) -> bytes:
         try:
-            return (self.root / name).read_bytes()
+            return self._path(name).read_bytes()
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"{self.origin(index, name)}: cannot be read ({reason}); check the folder") from None
 
     def origin(self, index: int, name: str) -> str:
-        return f"{self.root / name}: picture {index}"
+        return f"{self._path(name)}: picture {index}"
+
+    def _path(self, name: str) -> Path:
+        return self._base.joinpath(*_relative(name).parts[self._dropped :])
 
 
 class _CountedImages(ImageStore):
@@ -213,6 +226,12 @@ def write_pack(path: Path, images: Iterable[bytes], names: Sequence[str], croppe
         file.write(_HEADER.pack(_MAGIC, _VERSION, _CROPPED * cropped, len(names), _names_digest(names)))
         file.write(np.asarray(offsets, "<u8").tobytes())
     os.replace(partial, path)
+
+
+def _relative(name: str) -> PurePosixPath:
+    """A name below a folder, whatever system wrote it."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.relative_to(path.anchor)
 
 
 def _names_digest(names: Sequence[str]) -> bytes:

@@ -21,6 +21,7 @@ class Sample:
         has_smpl: whether `pose` and `betas` are labels.
         has_joints_3d: whether `joints_3d` is labelled.
         identity: (data set number, sample number); names the picture in the feature queue.
+        gender: of the body model that `pose` and `betas` belong to, as position in `rscnet.structures.GENDERS`.
         parts: body-part labels 0 (background), 1..24 (SMPL joint + 1) on a coarser grid, where known.
     """
 
@@ -33,3 +34,4 @@ class Sample:
     has_joints_3d: bool | Bool[np.ndarray, ""]
     identity: tuple[int, int]
     parts: UInt8[np.ndarray, "h w"] | None = None
+    gender: int = 0

@@ -1,36 +1,20 @@
-"""Annotation files in SPIN's format: one npz for a data set, a row for each person (spec section 5)."""
+"""People of an annotation file in SPIN's format as samples: boxes cut out, labels carried along (spec section 5)."""
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
 
 from rscnet.data import crops
+from rscnet.data.annotations import ROWS, read_annotations
 from rscnet.data.image_stores import ImageStore, find_images, usual_names
 from rscnet.data.images import Picture
 from rscnet.data.sample import Sample
 from rscnet.errors import UserError
 from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
-
-# Fields with the shape of a row; `maskname` and `partname` name pictures that nothing here reads.
-ROWS: dict[str, tuple[int, ...]] = {
-    "center": (2,),
-    "scale": (),
-    "part": (len(ANNOTATION_24), 3),
-    "openpose": (len(OPENPOSE_25), 3),
-    "pose": (len(SMPL_24) * 3,),
-    "shape": (10,),
-    "has_smpl": (),
-    "S": (len(ANNOTATION_24), 4),
-}
-TEXTS = ("imgname", "gender")
-REQUIRED = ("imgname", "center", "scale")
 
 
 class SpinAnnotations:
@@ -38,7 +22,8 @@ class SpinAnnotations:
 
     Fields: `imgname`, `center` (n, 2) and `scale` (n) of the box in the full picture (side = 200 scale pixels); each
     where the file has it: `part` (n, 24, 3) and `openpose` (n, 25, 3) in pixels of the full picture with confidence,
-    `pose` (n, 72), `shape` (n, 10), `has_smpl` (n), `S` (n, 24, 4) in metres in the camera frame, `gender` (n).
+    `pose` (n, 72), `shape` (n, 10), `has_smpl` (n), `S` (n, 24, 4) in metres in the camera frame, `gender` (n),
+    and `sequence` (n) and `frame` (n), which say where a picture is from.
 
     Args:
         folder: holds the annotation file; None stands for a `paths.data` that was not set.
@@ -152,6 +137,7 @@ class SpinAnnotations:
             has_smpl=labelled and {"pose", "shape"} <= self.fields.keys() and not self.ignore_3d,
             has_joints_3d="S" in self.fields and not self.ignore_3d,
             identity=(self.dataset, index),
+            gender=int(self.fields["gender"][index]) if "gender" in self.fields else 0,
         )
 
     def _row(self, field: str, index: int) -> Float32[np.ndarray, "*row"]:
@@ -177,59 +163,6 @@ class SpinAnnotations:
             pixels = np.trunc(pixels) + 1
         keypoints[:, :2] = crops.normalise_points(pixels, self.size)
         return keypoints
-
-
-def read_annotations(path: Path) -> dict[str, np.ndarray]:
-    """The known fields of an annotation file.
-
-    Raises:
-        UserError: no npz, or a field that is missing, of another shape, of objects, or not finite; names it.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise UserError(f"{path}: holds a single array, expected an npz with fields {', '.join(REQUIRED)}, ...")
-            fields = {name: _field(content, name, path) for name in (*TEXTS, *ROWS) if name in content}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read as an npz ({error}); expected a file in SPIN's format") from None
-    lacking = [name for name in REQUIRED if name not in fields]
-    if lacking:
-        raise UserError(f"{path}: {', '.join(lacking)}: missing; expected {', '.join(REQUIRED)} in SPIN's format")
-    count = len(fields["imgname"])
-    if not count:
-        raise UserError(f"{path}: imgname: has no rows, expected one for each person")
-    for name, values in fields.items():
-        expected = (count, *ROWS.get(name, ()))
-        if values.shape != expected:
-            raise UserError(f"{path}: {name}: expected shape {expected}, a row for each imgname, got {values.shape}")
-    if not (fields["scale"] > 0).all():
-        row = int(np.argmin(fields["scale"] > 0))
-        raise UserError(f"{path}: scale: expected values above zero, row {row} is {fields['scale'][row]}")
-    return fields
-
-
-def _field(content: Any, name: str, path: Path) -> np.ndarray:
-    try:
-        values = content[name]
-    except ValueError as error:  # np.load's word for objects
-        raise UserError(
-            f"{path}: {name}: cannot be read ({error}); expected plain {'text' if name in TEXTS else 'numbers'}, "
-            "objects are never unpickled"
-        ) from None
-    if name in TEXTS:
-        if values.dtype.kind not in "US":
-            raise UserError(f"{path}: {name}: expected texts, got {values.dtype}")
-        return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
-    if values.dtype.kind not in "biuf":
-        raise UserError(f"{path}: {name}: expected numbers, got {values.dtype}")
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(np.argwhere(~finite)[0][0]) if values.ndim else 0
-        raise UserError(f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
-    # one column for one number a row is as good
-    if not ROWS[name] and values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    return values
 
 
 def _turned(axis_angle: Float[np.ndarray, "3"], turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:

@@ -78,6 +78,7 @@ def collate_target(samples: Sequence[Sample]) -> Target:
         parameters=BodyParameters.from_rotations(axis_angle_to_matrix(poses), betas),
         has_smpl=torch.tensor([bool(s.has_smpl) for s in samples]),
         has_joints_3d=torch.tensor([bool(s.has_joints_3d) for s in samples]),
+        gender=torch.tensor([s.gender for s in samples]),
     )
 
 

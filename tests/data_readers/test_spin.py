@@ -179,7 +179,7 @@ def test_confidences_follow_their_joints_when_mirrored(augmented) -> None:
         ({"gender": np.array(["m"] * 5)}, r"gender: expected shape \(4,\)"),
         ({"pose": np.full((4, 72), np.nan)}, "pose: expected finite numbers, row 0"),
         ({"scale": np.array([0.3, 0.3, 0.0, 0.3])}, "scale: expected values above zero, row 2 is 0.0"),
-        ({"shape": np.array([[None] * 10] * 4)}, "shape: cannot be read .*expected plain numbers, objects are never"),
+        ({"shape": np.array([[None] * 10] * 4)}, "shape: expected numbers, got object"),
         ({"S": np.array([["x"]])}, "S: expected numbers, got <U1"),
         ({"imgname": np.arange(4)}, "imgname: expected texts, got int64"),
         ({"imgname": np.array([], "U1")}, "imgname: has no rows"),

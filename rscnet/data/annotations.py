@@ -1,0 +1,146 @@
+"""The record schema of all data sets: annotation files in SPIN's format, one npz with a row for each person."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from rscnet.errors import UserError
+from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
+from rscnet.pickles import ARRAYS, load_notes_of, value_of
+from rscnet.structures import GENDERS
+
+# Fields with the shape of a row; `maskname` and `partname` name pictures that nothing here reads.
+ROWS: dict[str, tuple[int, ...]] = {
+    "center": (2,),
+    "scale": (),
+    "part": (len(ANNOTATION_24), 3),
+    "openpose": (len(OPENPOSE_25), 3),
+    "pose": (len(SMPL_24) * 3,),
+    "shape": (10,),
+    "has_smpl": (),
+    "S": (len(ANNOTATION_24), 4),
+    "frame": (),
+}
+TEXTS = ("imgname", "gender", "sequence")
+REQUIRED = ("imgname", "center", "scale")
+
+# SPIN writes letters and, where it reads them, counts -1 (unknown), 0 (male), 1 (female).
+_GENDERS = {word: i for i, name in enumerate(GENDERS) for word in (name, name[0])}
+_GENDERS |= {"": 0, "-1": 0, "0": 1, "1": 2}
+
+
+def read_annotations(path: Path) -> dict[str, np.ndarray]:
+    """The known fields of an annotation file; `gender` as positions in `GENDERS`, texts as texts.
+
+    Arrays of objects are read without running what they call for.
+
+    Raises:
+        UserError: no npz, or a field that is missing, of another shape or kind, or not finite; names it.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            if not isinstance(content, np.lib.npyio.NpzFile):
+                raise UserError(f"{path}: holds a single array, expected an npz with fields {', '.join(REQUIRED)}, ...")
+            fields = {name: _field(content, name, path) for name in (*TEXTS, *ROWS) if name in content}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: cannot be read as an npz ({error}); expected a file in SPIN's format") from None
+    _check_rows(fields, path)
+    if "gender" in fields:
+        fields["gender"] = _genders(fields["gender"], path)
+    return fields
+
+
+def write_annotations(path: Path, fields: Mapping[str, np.ndarray]) -> None:
+    """Writes a file that `read_annotations` reads, in place only when it is whole.
+
+    Raises:
+        UserError: fields that do not fit together, or a folder that cannot be written.
+    """
+    known = {name: np.asarray(values) for name, values in fields.items() if name in (*TEXTS, *ROWS)}
+    _check_rows(known, path)
+    partial = path.with_suffix(".partial.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(partial, **fields)  # type: ignore[arg-type]
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def _check_rows(fields: Mapping[str, np.ndarray], path: Path) -> None:
+    lacking = [name for name in REQUIRED if name not in fields]
+    if lacking:
+        raise UserError(f"{path}: {', '.join(lacking)}: missing; expected {', '.join(REQUIRED)} in SPIN's format")
+    count = len(fields["imgname"])
+    if not count:
+        raise UserError(f"{path}: imgname: has no rows, expected one for each person")
+    for name, values in fields.items():
+        expected = (count, *ROWS.get(name, ()))
+        if values.shape != expected:
+            raise UserError(f"{path}: {name}: expected shape {expected}, a row for each imgname, got {values.shape}")
+    if not (fields["scale"] > 0).all():
+        row = int(np.argmin(fields["scale"] > 0))
+        raise UserError(f"{path}: scale: expected values above zero, row {row} is {fields['scale'][row]}")
+
+
+def _field(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+    try:
+        values = content[name]
+    except ValueError:  # np.load's word for objects
+        values = _objects(content, name, path)
+    # one column for one value a row is as good
+    if not ROWS.get(name) and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path)
+
+
+def _objects(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+    """An array of objects, brought to the plain array that its rows make."""
+    with content.zip.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read(file)
+        notes = load_notes_of(file, Path(f"{path}: {name}"), ARRAYS, "annotation file")
+    try:
+        return np.array([_plain(value) for value in value_of(notes)])
+    except Exception:
+        kind = "texts" if name in TEXTS else "numbers"
+        raise UserError(f"{path}: {name}: holds objects, expected {kind}, the same number in each row") from None
+
+
+def _plain(value: Any) -> Any:
+    value = value_of(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else np.asarray(value).tolist()
+
+
+def _texts(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+    if name == "gender" and values.dtype.kind in "biuf":
+        return values.astype(np.int64).astype(str)
+    if values.dtype.kind not in "US":
+        raise UserError(f"{path}: {name}: expected texts, got {values.dtype}")
+    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+
+
+def _numbers(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+    if values.dtype.kind not in "biuf":
+        raise UserError(f"{path}: {name}: expected numbers, got {values.dtype}")
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0]) if values.ndim else 0
+        raise UserError(f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
+    return values
+
+
+def _genders(words: np.ndarray, path: Path) -> Int[np.ndarray, "n"]:
+    found = np.array([_GENDERS.get(str(word).strip().lower(), -1) for word in words])
+    if (found < 0).any():
+        row = int(np.argmin(found))
+        raise UserError(f"{path}: gender: expected m, f or n (or -1, 0, 1 as SPIN counts), row {row} is {words[row]!r}")
+    return found

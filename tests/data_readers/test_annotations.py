@@ -1,0 +1,128 @@
+"""The record schema: kinds of arrays that files hold, genders, hostile objects, and where pictures are found."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from spin_sets import annotations, encoded_pictures, write_set
+
+from rscnet.data.annotations import read_annotations, write_annotations
+from rscnet.data.image_stores import ImageFolder
+from rscnet.data.spin import SpinAnnotations
+from rscnet.data.views import collate_target
+from rscnet.errors import UserError
+
+
+class Call:
+    """Pickles as the call of a function."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+def as_objects(values: np.ndarray) -> np.ndarray:
+    """The same rows as an array of objects."""
+    found = np.empty(len(values), object)
+    for i, value in enumerate(values):
+        found[i] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.astype(object),
+        as_objects,
+        lambda a: a.astype("S") if a.dtype.kind == "U" else a.astype(np.float32),
+        lambda a: a[:, None] if a.ndim == 1 else a.astype(">f8"),
+    ],
+    ids=["objects", "rows", "bytes", "columns"],
+)
+def test_arrays_of_any_kind(tmp_path: Path, change: Any) -> None:
+    plain = annotations(3) | {"sequence": np.array(["walk", "walk", "run"]), "frame": np.arange(3)}
+    np.savez(tmp_path / "plain.npz", **plain)
+    np.savez(tmp_path / "other.npz", **{name: change(values) for name, values in plain.items()}, allow_pickle=True)
+    expected, found = read_annotations(tmp_path / "plain.npz"), read_annotations(tmp_path / "other.npz")
+    assert set(found) == set(plain) - {"maskname", "partname"}
+    for name, values in found.items():
+        if values.dtype.kind == "U":
+            assert values.tolist() == expected[name].tolist()
+        else:
+            np.testing.assert_allclose(values, expected[name], rtol=1e-6)
+
+
+def test_hostile_objects_are_refused_and_not_run(tmp_path: Path) -> None:
+    sentinel = tmp_path / "sentinel"
+    call = Call(os.system, f"touch {sentinel}")
+    for field, rows in (("imgname", [call, "b"]), ("shape", [[call] * 10, [0.0] * 10]), ("gender", ["m", call])):
+        np.savez(tmp_path / "bad.npz", **(annotations(2) | {field: np.array(rows, object)}))
+        with pytest.raises(UserError, match=rf"bad\.npz: {field}: refused, it calls for .*nothing was run"):
+            read_annotations(tmp_path / "bad.npz")
+    assert not sentinel.exists()
+
+
+def test_ragged_objects_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "bad.npz", **(annotations(2) | {"pose": np.array([[0.0], [0.0, 1.0]], object)}))
+    with pytest.raises(UserError, match=r"bad\.npz: pose: holds objects, expected numbers, the same number"):
+        read_annotations(tmp_path / "bad.npz")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["m", "f", "n"], ["male", "Female", ""], [b"m", b"f", b"neutral"], [0, 1, -1], [0.0, 1.0, -1.0]],
+    ids=str,
+)
+def test_genders(tmp_path: Path, given: list) -> None:
+    write_set(tmp_path, "tiny", 3, gender=np.array(given))
+    source = SpinAnnotations(tmp_path, "tiny", 32)
+    assert [source[i].gender for i in range(3)] == [1, 2, 0]
+    target = collate_target([source[i] for i in range(3)])
+    assert target.gender is not None and target.gender.tolist() == [1, 2, 0]
+
+
+def test_no_gender_is_neutral_and_others_are_named(tmp_path: Path) -> None:
+    write_set(tmp_path, "tiny", 2, gender=None)
+    assert SpinAnnotations(tmp_path, "tiny", 32)[1].gender == 0
+    write_set(tmp_path, "wrong", 2, gender=np.array(["m", "x"]))
+    with pytest.raises(UserError, match=r"wrong\.npz: gender: expected m, f or n .*row 1 is .*'x'"):
+        SpinAnnotations(tmp_path, "wrong", 32).prepare()
+
+
+def test_written_files_are_checked_and_whole(tmp_path: Path) -> None:
+    write_annotations(tmp_path / "new" / "a.npz", annotations(2))
+    assert len(read_annotations(tmp_path / "new" / "a.npz")["imgname"]) == 2
+    with pytest.raises(UserError, match=r"a\.npz: center: expected shape \(2, 2\)"):
+        write_annotations(tmp_path / "new" / "a.npz", annotations(2) | {"center": np.zeros((3, 2))})
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize(
+    ("name", "placed"),
+    [
+        ("train2014/a.png", "train2014/a.png"),
+        ("train2014/a.png", "a.png"),
+        ("a.png", "images/a.png"),
+        ("S1/images/a.png", "h36m/images/a.png"),
+        ("/data/somebody/images/a.png", "images/a.png"),
+        ("images\\a.png", "images/a.png"),
+    ],
+)
+def test_pictures_are_found_with_and_without_leading_folders(tmp_path: Path, name: str, placed: str) -> None:
+    (picture,) = encoded_pictures(1)
+    (tmp_path / placed).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / placed).write_bytes(picture)
+    store = ImageFolder(tmp_path)
+    store.open([name])
+    assert store.encoded(0, name) == picture
+
+
+def test_a_missing_picture_is_named_in_full(tmp_path: Path) -> None:
+    store = ImageFolder(tmp_path)
+    store.open(["images/a.png"])
+    with pytest.raises(UserError, match=r"images/a\.png: picture 7: cannot be read"):
+        store.encoded(7, "images/a.png")

@@ -42,6 +42,22 @@ class People(Strict):
     shard: int = Field(ge=1)
 
 
+class EncoderSize(Strict):
+    """The ResNet of the body network."""
+
+    depth: int
+    width: float = Field(gt=0)
+
+
+class TextureSize(Strict):
+    """The texture network, its UV map, its rate and the embedded people that it is trained on."""
+
+    width: float = Field(gt=0)
+    uv_size: int = Field(ge=16, multiple_of=16)
+    lr: float = Field(gt=0)
+    people: People
+
+
 class ResolutionConfig(Component):
     """The resolution ranges of training and the sizes of evaluation."""
 
@@ -90,8 +106,10 @@ class RunConfig(Strict):
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
     people: People
+    encoder: EncoderSize
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
+    texture: TextureSize
     threads: int = Field(ge=0)
     checkpoint: str | None
     start: str

@@ -16,6 +16,9 @@ SCIENCE = (
 # where things lie and how many processes work on them changes nothing that is learned
 WITHOUT_EFFECT = frozenset({"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test"})
 
+# what the released code does without meaning to; where it is off, runs from before the switch are still found
+SLIPS = frozenset({"bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"})
+
 
 def science(config: RunConfig) -> dict[str, Any]:
     """The part of a configuration that decides what is learned, the seed excepted."""
@@ -34,7 +37,8 @@ def portable(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
-        return {key: _without(value) for key, value in node.items() if key not in WITHOUT_EFFECT}
+        kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT}
+        return {key: _without(value) for key, value in kept.items() if key not in SLIPS or value is not False}
     return [_without(value) for value in node] if isinstance(node, list) else node
 
 

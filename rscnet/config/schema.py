@@ -95,6 +95,16 @@ class Prediction(Strict):
     turntable: int = Field(ge=0)
 
 
+class Legacy(Strict):
+    """Slips of the released code, each on or off; docs/data.md says what each does."""
+
+    round_keypoints: bool
+    bytescale: bool
+    accumulate_gain: bool
+    bgr_luma: bool
+    keep_confidences: bool
+
+
 class RunConfig(Strict):
     """The whole composed tree."""
 
@@ -122,6 +132,7 @@ class RunConfig(Strict):
     data: Component
     body: Component
     resolution: ResolutionConfig
+    legacy: Legacy
     degradation: Component
     augmentation: Component
     model: Component

@@ -103,6 +103,7 @@ def _field(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
 
 def _objects(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
     """An array of objects, brought to the plain array that its rows make."""
+    assert content.zip is not None
     with content.zip.open(f"{name}.npy") as file:
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

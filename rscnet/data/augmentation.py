@@ -10,15 +10,23 @@ import numpy as np
 from jaxtyping import UInt8
 
 from rscnet.data.sample import Sample
+from rscnet.data.transforms import SeededTransforms
 from rscnet.joints import ANNOTATION_24, SMPL_24_FLIP, TRAINING_49_FLIP, flip_permutation
 
 _ANNOTATION_FLIP = flip_permutation(ANNOTATION_24)
 
 
-def flip_sample(sample: Sample) -> Sample:
-    """The sample in a mirror: picture, keypoints, joints and pose, left and right exchanged. Twice is the identity."""
+def flip_sample(sample: Sample, keep_confidences: bool = False) -> Sample:
+    """The sample in a mirror: picture, keypoints, joints and pose, left and right exchanged. Twice is the identity.
+
+    Args:
+        sample: the person.
+        keep_confidences: of 3D joints stay on their side, as the released code has it (spec section 10, Q19).
+    """
     keypoints = sample.keypoints_2d[TRAINING_49_FLIP] * np.array([-1, 1, 1], np.float32)
     joints = sample.joints_3d[_ANNOTATION_FLIP] * np.array([-1, 1, 1, 1], np.float32)
+    if keep_confidences:
+        joints[:, 3] = sample.joints_3d[:, 3]
     # a rotation seen in a mirror: the axis is a pseudo-vector, so its components in the mirror plane turn over
     pose = sample.pose[SMPL_24_FLIP] * np.asarray([1, -1, -1], sample.pose.dtype)
     return dataclasses.replace(
@@ -44,21 +52,37 @@ class Augmentation:
         flip: probability that a sample is mirrored (all its views together).
         photometric: named albumentations transforms, applied to each view on its own, after degradation; null removes
             one.
+        accumulate_gain: the transform named `gain` changes the sample's picture before each view is made of it and
+            stays for the views that follow, as the released code does without meaning to (spec section 10, Q2).
+        bgr_luma: red and blue change places in the weights of brightness, likewise (Q18).
+        keep_confidences: see `flip_sample` (Q19).
     """
 
-    def __init__(self, flip: float = 0.5, photometric: Mapping[str, A.BasicTransform | None] | None = None) -> None:
-        self.flip = flip
-        transforms = [t for t in (photometric or {}).values() if t is not None]
-        self.pipeline = A.Compose([*transforms]) if transforms else None
+    def __init__(
+        self,
+        flip: float = 0.5,
+        photometric: Mapping[str, A.BasicTransform | None] | None = None,
+        accumulate_gain: bool = False,
+        bgr_luma: bool = False,
+        keep_confidences: bool = False,
+    ) -> None:
+        self.flip, self.bgr_luma, self.keep_confidences = flip, bgr_luma, keep_confidences
+        transforms = dict(photometric or {})
+        self._before = SeededTransforms({"gain": transforms.pop("gain", None)} if accumulate_gain else None)
+        self._after = SeededTransforms(transforms)
 
     def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
         """The sample, mirrored or not."""
-        return flip_sample(sample) if random.random() < self.flip else sample
+        return flip_sample(sample, self.keep_confidences) if random.random() < self.flip else sample
+
+    def next_picture(
+        self, image: UInt8[np.ndarray, "h w 3"], random: np.random.Generator
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """What the next view of a sample is made of, given what the one before was made of."""
+        return self._before(image, random)
 
     def colour(self, view: UInt8[np.ndarray, "s s 3"], random: np.random.Generator) -> UInt8[np.ndarray, "s s 3"]:
         """The view with changed colours."""
-        if self.pipeline is None:
-            return view
-        # re-seeded each time: albumentations 2.0.8 repeats its stream in every worker and epoch
-        self.pipeline.set_random_seed(int(random.integers(2**31)))
-        return self.pipeline(image=view)["image"]
+        if not self.bgr_luma:
+            return self._after(view, random)
+        return np.ascontiguousarray(self._after(np.ascontiguousarray(view[..., ::-1]), random)[..., ::-1])

@@ -25,23 +25,39 @@ def resize(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "s
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
+def stretch(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Values of all channels together brought to 0 ... 255, as scipy's bytescale did (spec section 10, Q4)."""
+    low, high = int(image.min()), int(image.max())
+    # rounds halves up, as bytescale; a flat picture becomes black
+    return np.floor((image.astype(np.float64) - low) * (255.0 / max(high - low, 1)) + 0.5).astype(np.uint8)
+
+
 class Bicubic:
     """The paper's degradation: bicubic down, uint8, bicubic up; at full resolution nothing is lost.
 
     Args:
         antialias: whether the way down filters before it samples (the paper does); without, as OpenCV's plain bicubic.
+        bytescale: stretch the contrast of what is brought down, as the released code does without meaning to.
     """
 
-    def __init__(self, antialias: bool = True) -> None:
-        self.antialias = antialias
+    def __init__(self, antialias: bool = True, bytescale: bool = False) -> None:
+        self.antialias, self.bytescale = antialias, bytescale
 
     def __call__(
         self, image: UInt8[np.ndarray, "h h 3"], size: int, output_size: int, random: np.random.Generator
     ) -> UInt8[np.ndarray, "s s 3"]:
         if size < image.shape[0] and size < output_size:
-            image = (
-                resize(image, size)
-                if self.antialias
-                else cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC)
-            )
+            image = self.lower(stretch(image) if self.bytescale else image, size, random)
         return resize(image, output_size)
+
+    def lower(
+        self, image: UInt8[np.ndarray, "h h 3"], size: int, random: np.random.Generator
+    ) -> UInt8[np.ndarray, "s s 3"]:
+        """The picture of `size` pixels; other cameras do more here."""
+        return self.shrink(image, size)
+
+    def shrink(self, image: UInt8[np.ndarray, "h h 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
+        """Bicubic resampling to fewer pixels."""
+        if self.antialias:
+            return resize(image, size)
+        return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_CUBIC))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -123,7 +123,7 @@ class ViewDataset(Dataset[Batch]):
             drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
             samples.append(sample)
             sizes.append(drawn)
-            views.append([self._view(sample, size, random) for size in drawn])
+            views.append(list(self._views(sample.image, drawn, random)))
         size_array = np.asarray(sizes, np.int64).T
         scale_index = np.vectorize(self.resolution.scale_index, otypes=[np.int64])(size_array)
         stacked = np.asarray(views).swapaxes(0, 1)
@@ -137,6 +137,11 @@ class ViewDataset(Dataset[Batch]):
             parts=None if any(p is None for p in parts) else torch.from_numpy(np.stack(parts).astype(np.int64)),  # type: ignore[arg-type]
         )
 
-    def _view(self, sample: Sample, size: int, random: np.random.Generator) -> UInt8[np.ndarray, "s s 3"]:
-        view = self.degradation(sample.image, size, self.image_size, random)
-        return view if self.augmentation is None else self.augmentation.colour(view, random)
+    def _views(
+        self, image: UInt8[np.ndarray, "h h 3"], sizes: Sequence[int], random: np.random.Generator
+    ) -> Iterator[UInt8[np.ndarray, "s s 3"]]:
+        for size in sizes:
+            if self.augmentation is not None:
+                image = self.augmentation.next_picture(image, random)
+            view = self.degradation(image, size, self.image_size, random)
+            yield view if self.augmentation is None else self.augmentation.colour(view, random)

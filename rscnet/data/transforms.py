@@ -1,0 +1,28 @@
+"""albumentations pipelines that draw from a given generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import albumentations as A
+import numpy as np
+from jaxtyping import UInt8
+
+
+class SeededTransforms:
+    """Named transforms of a picture, one after the other; null removes one.
+
+    Args:
+        transforms: albumentations transforms by name.
+    """
+
+    def __init__(self, transforms: Mapping[str, A.BasicTransform | None] | None) -> None:
+        given = [transform for transform in (transforms or {}).values() if transform is not None]
+        self._pipeline = A.Compose([*given]) if given else None
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], random: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+        if self._pipeline is None:
+            return image
+        # re-seeded each time: albumentations 2.0.8 repeats its stream in every worker and epoch
+        self._pipeline.set_random_seed(int(random.integers(2**31)))
+        return self._pipeline(image=image)["image"]

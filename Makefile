@@ -6,9 +6,10 @@ CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH  ?= $(if $(shell command -v nvidia-smi),'torch<2.14',torch==2.13.0 --extra-index-url $(CPU_INDEX) --retries 1)
 BIN    := $(VENV)/bin
 EXPERIMENT ?= rsc_full
+DEMO   ?= rsc_small
 ARGS   ?=
 
-.PHONY: help run test check lint body clean
+.PHONY: help run demo test check lint body clean
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -21,6 +22,11 @@ $(BIN)/.installed: pyproject.toml
 
 run: $(BIN)/.installed ## train and evaluate the full method on embedded people (about 15 minutes on 2 CPU cores)
 	$(BIN)/python -m rscnet.run experiment=$(EXPERIMENT) $(ARGS)
+
+demo: $(BIN)/.installed ## bodies of the people on the example photographs, with the shipped weights
+	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=tests/data/coco \
+		boxes=tests/data/coco/person_keypoints_785.json output=outputs/demo/photographs $(ARGS)
+	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=docs/examples output=outputs/demo/crops $(ARGS)
 
 test: $(BIN)/.installed ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -103,7 +103,9 @@ def evaluate(
             error = float(mpjpe(predicted[None, seen], truth[None, seen])) / person.box_share
             errors.append(error)
             hits.append(float(pck(predicted[None], truth[None], threshold * person.box_share, seen[None])))
-            cells[person.name, size] = overlay(enlarge(small), [found.mesh(predictor.faces, crop=(0, 0, CELL))], opacity=0.75)
+            cells[person.name, size] = overlay(
+                enlarge(small), [found.mesh(predictor.faces, crop=(0, 0, CELL))], opacity=0.75
+            )
             labels[person.name, size] = f"{small.shape[0]} px: {100 * error:.1f} %"
         table[size] = {"error": 100 * float(np.mean(errors)), "pck": 100 * float(np.mean(hits))}
     order = [(person.name, size) for person in people for size in sizes]

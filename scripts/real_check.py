@@ -1,9 +1,9 @@
 """How well predicted joints lie on real photographs, by resolution: mean error and PCK against COCO keypoints.
 
-Each annotated person is cut out, brought down to every size as a distant camera would have seen them, and predicted from
-that alone; distances are in percent of the longer side of the person's box.
+Each annotated person is cut out, brought down to every size as a distant camera would have seen them, and predicted
+from that alone; distances are in percent of the longer side of the person's box.
 
-    python scripts/real_check.py <annotations.json> <folder of photographs> [checkpoint ...] [--output outputs/real_check]
+    python scripts/real_check.py <annotations.json> <folder of photographs> [checkpoint ...] [--output <folder>]
 """
 
 from __future__ import annotations

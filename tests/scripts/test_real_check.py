@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scripts.real_check import Person, evaluate, find_people, main, mean_pose
 from tiny_checkpoint import write_checkpoint
 
 from rscnet.errors import UserError
 from rscnet.joints import COCO_17, TRAINING_49, index_map
 from rscnet.predictor import Predictor
+from scripts.real_check import Person, evaluate, find_people, main, mean_pose
 
 COCO = Path(__file__).parents[1] / "data" / "coco"
 ANNOTATIONS = COCO / "person_keypoints_785.json"

@@ -118,13 +118,16 @@ class Predictor:
         self._body = trained.body.to(self.device)
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: str | Path, device: str = "auto", box_scale: float = 1.2) -> Self:
-        """The predictor of a weights file, of a run folder (its best weights), or of shipped weights by name.
+    def from_checkpoint(
+        cls, checkpoint: str | Path, device: str = "auto", box_scale: float = 1.2, smpl: str | None = None
+    ) -> Self:
+        """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
+        the folder of the licensed body files, for networks trained with them.
 
         Raises:
             UserError: nothing of that name, a damaged file, another kind of model, or no such device.
         """
-        return cls(load_trained(str(checkpoint)), device, box_scale)
+        return cls(load_trained(str(checkpoint), smpl), device, box_scale)
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,21 @@ from rscnet.body.model import BodyModel
 from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.config.build import build
 from rscnet.errors import UserError
-from rscnet.models.checkpoint import load_strict, load_weights
+from rscnet.models.checkpoint import Allowed, load_strict, load_weights, matches
+from rscnet.models.official import import_state
 from rscnet.models.rscnet import RSCNet
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
 NETWORK = "network."
+LICENSED = "rscnet.body.licensed."
 
 
 class PredictsNoBodies(UserError):
     """Weights of ours, but of a model without body regressor, such as dense pretraining."""
+
+
+class ForeignWeights(UserError):
+    """Weights without our configuration: another program's, a start at best."""
 
 
 @dataclass(frozen=True)
@@ -79,27 +84,30 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         UserError: a file that is damaged or not ours.
     """
     state, metadata = load_weights(path)
-    record = metadata.get("rscnet")
-    if isinstance(record, str):  # safetensors keep text only
-        record = json.loads(record)
-    if not isinstance(record, Mapping) or "config" not in record:
-        raise UserError(
-            f"{path}: carries no rscnet configuration, so it was not written by rscnet; import foreign weights first"
+    config = _configuration(metadata)
+    if config is None:
+        raise ForeignWeights(
+            f"{path}: carries no rscnet configuration, so it was not written by rscnet; "
+            f"make a checkpoint of it with: python scripts/import_checkpoint.py {path}"
         )
-    network = {key.removeprefix(NETWORK): value for key, value in state.items() if key.startswith(NETWORK)}
-    return network or state, dict(record["config"])
+    return _network(state), config
 
 
-def load_trained(name: str) -> Trained:
+def load_trained(name: str, smpl: str | None = None) -> Trained:
     """The trained body network that `name` stands for (see `find`).
+
+    Args:
+        name: shipped name, weights file or run folder.
+        smpl: where the licensed body files lie on this machine (`paths.smpl`), for networks trained with them; without
+            it the folder of the machine that trained them.
 
     Raises:
         UserError: nothing of that name, a damaged file, or weights of another kind of model.
     """
     path = find(name)
     state, config = read(path)
-    body = build(config["body"], "body")
-    network = build(config["model"]["network"], "model.network")
+    body = build(_on_this_machine(config["body"], smpl), "body")
+    network = build(_on_this_machine(config["model"]["network"], smpl), "model.network")
     if not isinstance(network, RSCNet):
         kind = type(network).__name__
         raise PredictsNoBodies(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
@@ -107,8 +115,9 @@ def load_trained(name: str) -> Trained:
     return Trained(network.eval(), body, config, path)
 
 
-def initialise(network: nn.Module, name: str, allow: Mapping[str, Sequence[str]]) -> str:
-    """Loads a network's start from a checkpoint; only keys that match `allow` may be missing or left over.
+def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
+    """Loads a network's start from a checkpoint, ours or one that `rscnet.models.official` knows; only keys that match
+    `allow` may be missing or left over.
 
     Returns:
         One line that says what was loaded.
@@ -117,15 +126,36 @@ def initialise(network: nn.Module, name: str, allow: Mapping[str, Sequence[str]]
         UserError: keys that do not fit and are not allowed, listed.
     """
     path = find(name)
-    state, _ = read(path)
-    expected = network.state_dict()
-    untouched = [k for k in expected if k not in state and _matches(k, allow["missing"])]
-    ignored = [k for k in state if k not in expected and _matches(k, allow["unexpected"])]
+    state, metadata = load_weights(path)
+    if _configuration(metadata) is None:
+        return f"start: {path.name}, {import_state(network, state, path, allow)}"
+    state, expected = _network(state), network.state_dict()
+    untouched = [k for k in expected if k not in state and matches(k, allow["missing"])]
+    ignored = [k for k in state if k not in expected and matches(k, allow["unexpected"])]
     chosen = {k: v for k, v in state.items() if k not in ignored} | {k: expected[k] for k in untouched}
     load_strict(network, chosen, path)
     loaded = len(chosen) - len(untouched)
     return f"start: {path.name}, {loaded} tensors loaded, {len(untouched)} new, {len(ignored)} ignored"
 
 
-def _matches(key: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
+def _configuration(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The configuration beside our own weights; None beside others."""
+    record = metadata.get("rscnet")
+    if isinstance(record, str):  # safetensors keep text only
+        record = json.loads(record)
+    return dict(record["config"]) if isinstance(record, Mapping) and "config" in record else None
+
+
+def _network(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The network's own entries of a training checkpoint, or all of a weights file."""
+    return {key.removeprefix(NETWORK): value for key, value in state.items() if key.startswith(NETWORK)} or state
+
+
+def _on_this_machine(node: Any, smpl: str | None) -> Any:
+    """A recorded configuration whose licensed bodies are read from `smpl`, or from where they lay if that is None."""
+    if not isinstance(node, Mapping):
+        return node
+    changed = {key: _on_this_machine(value, smpl) for key, value in node.items()}
+    if str(node.get("_target_")).startswith(LICENSED):
+        changed["folder"] = smpl or node.get("folder")
+    return changed

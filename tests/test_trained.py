@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from licensed_smpl import write_smpl
 from tiny_checkpoint import write_checkpoint
 
+from rscnet.body.assets import load_embedded
 from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.errors import UserError
@@ -57,6 +59,18 @@ def test_a_lightning_checkpoint_gives_its_network_alone(weights, tmp_path):
     content = {f"network.{name}": value for name, value in state.items()} | {"objective.queue": torch.zeros(3)}
     torch.save({"state_dict": content, "rscnet": {"config": config}}, path)
     assert set(load_trained(str(path)).network.state_dict()) == set(state)
+
+
+def test_licensed_bodies_are_read_where_they_lie_now(tmp_path):
+    before, now = tmp_path / "before", tmp_path / "now"
+    before.mkdir()
+    write_smpl(before, load_embedded(), uv=False)
+    path = write_checkpoint(tmp_path, "rsc_full", "body=smpl", f"paths.smpl={before}")
+    assert load_trained(str(path)).body.digest == load_trained(str(path), str(before)).body.digest
+    before.rename(now)
+    with pytest.raises(UserError, match=f"no such folder: {before}"):
+        load_trained(str(path))
+    assert load_trained(str(path), str(now)).body.faces.shape == (13776, 3)
 
 
 def test_what_is_not_ours_is_named(tmp_path, dense):

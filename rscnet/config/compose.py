@@ -33,8 +33,14 @@ def automatic_precision(wanted: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
+def within(folder: str | None, name: str) -> str:
+    """A file in a folder that may not be set yet."""
+    return name if folder is None else str(Path(folder) / name)
+
+
 def register_resolvers() -> None:
-    """The pure functions that yaml files may use, as `${length:...}` and `${precision:...}`."""
+    """The pure functions that yaml files may use, as `${length:...}`, `${precision:...}` and `${within:...}`."""
+    OmegaConf.register_new_resolver("within", within, replace=True)
     OmegaConf.register_new_resolver("length", len, replace=True)
     OmegaConf.register_new_resolver("precision", automatic_precision, replace=True)
 
@@ -61,12 +67,13 @@ def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
     """The composed and resolved tree, before validation."""
     register_resolvers()
     words = [_verbatim_path(word) for word in overrides]
-    if not any(word.lstrip("+").startswith("preset=") for word in words) and shutil.which("nvidia-smi"):
-        words.append("preset=gpu")
+    chosen = any(word.lstrip("+").startswith("preset=") for word in words)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3", job_name="rscnet"):
             composed = hydra_compose("config", overrides=words)
+            if composed.preset == "cpu" and not chosen and shutil.which("nvidia-smi"):  # nothing else chose one
+                composed = hydra_compose("config", overrides=[*words, "preset=gpu"])
         tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_explain(error)) from None

@@ -120,6 +120,8 @@ class RunConfig(Strict):
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
     texture: TextureSize
+    workers: int = Field(ge=0)
+    eval_batch_size: int = Field(ge=1)
     threads: int = Field(ge=0)
     checkpoint: str | None
     start: str

@@ -7,7 +7,7 @@ on with exactly the batch that it would have seen next.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,15 +25,18 @@ class Stage:
         views: pictures per sample; the first is full resolution, the i-th is drawn from the i-th range.
         batch_size: samples per step over all devices (the paper's plan is 24, 12, 8, 8).
         epochs: passes over the data set; a fraction ends the stage after that part of a pass.
+        multiple: steps of a pass come in multiples of this (the released code counts the half pass of its third stage
+            in batches of the first, three steps each).
     """
 
     views: int
     batch_size: int
     epochs: float
+    multiple: int = 1
 
     def __post_init__(self) -> None:
-        if self.views < 1 or self.batch_size < 1 or self.epochs <= 0:
-            raise UserError(f"curriculum: a stage needs views >= 1, batch_size >= 1 and epochs > 0, got {self}")
+        if min(self.views, self.batch_size, self.multiple) < 1 or self.epochs <= 0:
+            raise UserError(f"curriculum: a stage needs views, batch_size, multiple >= 1 and epochs > 0, got {self}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Curriculum:
         chosen = [Stage(**stages[name]) for name in sorted(stages) if (stages[name] is not None)]  # type: ignore[arg-type]
         if not chosen:
             raise UserError("curriculum.stages: at least one stage is needed")
-        self.stages = [Stage(s.views, max(1, round(s.batch_size * batch_scale)), s.epochs) for s in chosen]
+        self.stages = [replace(s, batch_size=max(1, round(s.batch_size * batch_scale))) for s in chosen]
         self.ramp_epochs = ramp_epochs
 
     def epochs(self, length: int) -> list[Epoch]:
@@ -78,6 +81,7 @@ class Curriculum:
             whole, part = divmod(stage.epochs, 1)
             for fraction in [1.0] * int(whole) + ([part] if part > 1e-9 else []):
                 steps = int(fraction * length + 1e-6) // stage.batch_size
+                steps -= steps % stage.multiple
                 if steps < 1:
                     raise UserError(
                         f"curriculum: stage {number} asks for {stage.epochs:g} epochs in batches of "

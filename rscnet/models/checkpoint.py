@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import pickle
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from rscnet.errors import UserError
 
 State = dict[str, Tensor]
+Allowed = Mapping[str, Sequence[str]]
+"""Patterns of keys that may be `missing` in a file or `unexpected` by the network, as `init_allow` gives them."""
 
 # Names under which other programs keep the weights inside a checkpoint: Lightning, the official releases.
 WRAPPERS = ("state_dict", "model")
@@ -95,6 +98,11 @@ def save_safetensors(path: str | Path, module: nn.Module, metadata: Mapping[str,
         os.replace(partial, path)
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def matches(key: str, patterns: Sequence[str]) -> bool:
+    """Whether a key fits one of the patterns, `*` standing for anything."""
+    return any(fnmatch.fnmatchcase(key, pattern) for pattern in patterns)
 
 
 def shortened(names: Iterable[str]) -> str:

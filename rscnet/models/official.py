@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rscnet.errors import UserError
-from rscnet.models.checkpoint import State, load_strict, load_weights, shortened
+from rscnet.models.checkpoint import Allowed, State, load_strict, load_weights, matches, shortened
 from rscnet.models.rscnet import RSCNet
+
+STRICT: Allowed = {"missing": (), "unexpected": ()}
 
 # (their name, our name) as patterns that read in both directions; `{}` stands for the part that stays.
 RULES = (
@@ -49,38 +51,57 @@ class ImportReport:
         return text
 
 
-def import_weights(net: RSCNet, path: str | Path) -> ImportReport:
+def import_weights(net: nn.Module, path: str | Path, allow: Allowed = STRICT) -> ImportReport:
     """Load a file of another program into `net`; see `import_state`."""
     state, _ = load_weights(path)
-    return import_state(net, state, source=path)
+    return import_state(net, state, path, allow)
 
 
-def import_state(net: RSCNet, state: Mapping[str, Tensor], source: str | Path = "state dict") -> ImportReport:
+def import_state(
+    net: nn.Module, state: Mapping[str, Tensor], source: str | Path = "state dict", allow: Allowed = STRICT
+) -> ImportReport:
     """Load a state dict in a foreign layout, recognised by its names.
 
     RSC-Net fills everything (without a projector of ours its projector is ignored), SPIN encoder and regressor,
     torchvision's ResNet the encoder; resolution coefficients that a layout does not know keep their values.
 
+    Args:
+        net: `RSCNet`, or another network with such an `encoder`.
+        state: names and tensors, loaded safely.
+        source: where they are from, for messages.
+        allow: patterns of our names that the file may lack, and of names that may be left over.
+
     Raises:
         UserError: an unknown layout, a key that belongs nowhere, a gap in what the layout must fill, or other shapes.
     """
     state = {name.removeprefix("module."): value for name, value in state.items()}
-    layout = _recognise(state, source)
+    layout = recognise(state, source)
     ours, ignored, unknown = _translate(state, layout)
     expected = net.state_dict()
-    if net.projector is None:
+    if getattr(net, "projector", None) is None:
         ignored += [name for name in ours if name.startswith("projector.")]
-        ours = {name: value for name, value in ours.items() if not name.startswith("projector.")}
-    unknown += [name for name in ours if name not in expected]
+    unknown += [name for name in ours if name not in expected and name not in ignored]
+    ignored += [name for name in unknown if matches(name, allow["unexpected"])]
+    unknown = [name for name in unknown if name not in ignored]
     if unknown:
         raise UserError(f"{source}: {len(unknown)} keys of the {layout} layout match nothing: {shortened(unknown)}")
-    kept = tuple(name for name in expected if name not in ours and _may_stay(name, layout))
+    ours = {name: value for name, value in ours.items() if name not in ignored}
+    lacking = [name for name in expected if name not in ours]
+    kept = tuple(name for name in lacking if _may_stay(name, layout) or matches(name, allow["missing"]))
     load_strict(net, ours | {name: expected[name] for name in kept}, source)
     return ImportReport(layout, len(ours), kept, tuple(ignored))
 
 
 def export_official(net: RSCNet) -> State:
-    """The network's weights in the official RSC-Net layout."""
+    """The network's weights in the official RSC-Net layout.
+
+    Raises:
+        UserError: a network with parts that the original does not have, or without coefficients that it has.
+    """
+    if net.head is not None:
+        raise UserError("official layout: the original has no dense head, so this network cannot be written in it")
+    if not any(name.endswith(".alphas") for name in net.state_dict()):
+        raise UserError("official layout: this network has no resolution coefficients, the original has one per block")
     rules = [(mine, theirs) for theirs, mine in (*RULES, *BLOCK_RULES["rscnet"])]
     exported: State = {}
     for name, value in net.state_dict().items():
@@ -95,7 +116,12 @@ def export_official(net: RSCNet) -> State:
     return exported
 
 
-def _recognise(state: Mapping[str, Tensor], source: str | Path) -> str:
+def recognise(state: Mapping[str, Tensor], source: str | Path) -> str:
+    """rscnet, spin or torchvision.
+
+    Raises:
+        UserError: none of these.
+    """
     if "layer1.hmr_layer.0.conv1.weight" in state:
         return "rscnet"
     if "layer1.0.conv1.weight" in state:

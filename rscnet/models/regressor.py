@@ -65,9 +65,8 @@ class IterativeRegressor(nn.Module):
 
     def forward(self, feature: Float[Tensor, "n c"]) -> BodyParameters:
         """Body parameters of each feature, rotations as matrices in the camera frame, always in float32."""
-        pose, betas, camera = (
-            mean.expand(len(feature), -1) for mean in (self.init_pose, self.init_shape, self.init_cam)
-        )
+        count = feature.shape[0]  # len() would fix the batch size of an exported graph
+        pose, betas, camera = (mean.expand(count, -1) for mean in (self.init_pose, self.init_shape, self.init_cam))
         for _ in range(self.iterations):
             hidden = torch.cat([feature, pose, betas, camera], dim=1)
             hidden = self.dropout(self.activation(self.fc1(hidden)))

@@ -18,7 +18,7 @@ from rscnet.config.schema import RunConfig
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.learning.evaluation import EvaluationModule
 from rscnet.models.mean_body import MeanBodyNetwork
-from rscnet.trained import PredictsNoBodies, Trained, load_trained
+from rscnet.trained import ForeignWeights, PredictsNoBodies, Trained, load_trained
 
 
 def set_up_process(config: RunConfig) -> None:
@@ -86,15 +86,15 @@ class _OneSplit(pl.LightningDataModule):
 
 def rival(name: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:
     """A network to compare with: the mean body, the start of the run, or a checkpoint; None where there is none, which
-    a start that predicts no bodies is too."""
+    a start that predicts no bodies or is another program's is too."""
     if name == "mean_pose":
         return MeanBodyNetwork(body), None
     if name == "init_from":
         if config.init_from in (None, "none"):
             return None
-        with contextlib.suppress(PredictsNoBodies):
-            trained = load_trained(str(config.init_from))
+        with contextlib.suppress(PredictsNoBodies, ForeignWeights):
+            trained = load_trained(str(config.init_from), config.paths.smpl)
             return trained.network, trained
         return None
-    trained = load_trained(name)
+    trained = load_trained(name, config.paths.smpl)
     return trained.network, trained

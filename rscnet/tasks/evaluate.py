@@ -28,7 +28,7 @@ def run(config: RunConfig) -> float:
             f"shipped names are: {', '.join(shipped()) or 'none'}"
         )
     set_up_process(config)
-    trained = load_trained(config.checkpoint)
+    trained = load_trained(config.checkpoint, config.paths.smpl)
     name = checkpoint_name(trained)
     folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
     say(f"checkpoint: {trained.path}; results go to {folder}")

@@ -10,9 +10,9 @@ from rscnet.config.compose import compose
 from rscnet.models.checkpoint import save_safetensors
 
 
-def write_checkpoint(folder: Path, experiment: str = "rsc_full") -> Path:
+def write_checkpoint(folder: Path, experiment: str = "rsc_full", *words: str) -> Path:
     """Weights of the smoke preset (64 px, ranges from 64 down to 16), shaken so that people differ."""
-    plain = compose([f"experiment={experiment}", "preset=smoke"]).plain()
+    plain = compose([f"experiment={experiment}", "preset=smoke", *words]).plain()
     torch.manual_seed(0)
     network = build(plain["model"], "model").network
     with torch.no_grad():

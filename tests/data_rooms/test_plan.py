@@ -32,6 +32,14 @@ def test_the_paper_s_table(paper, length):
     assert ramp(at_two_thirds - 1) < 1.0
 
 
+@pytest.mark.parametrize("length", [312_188, 100, 90, 95])
+def test_the_published_recipe_counts_as_the_released_code(length):
+    node = compose(["experiment=paper"]).plain()["curriculum"]
+    epochs = Curriculum(node["stages"], node["batch_scale"], node["ramp_epochs"]).epochs(length)
+    assert [e.steps for e in epochs] == [length // 48, length // 24, 3 * (length // 48), length // 8]
+    assert length != 312_188 or sum(e.steps for e in epochs) == 78_042
+
+
 def test_stages_run_by_name_whole_epochs_first_and_null_removes_one():
     stages = {
         "b": {"views": 3, "batch_size": 5, "epochs": 1.5},

@@ -1,12 +1,8 @@
 """Parity with the original network, and imports of foreign layouts."""
 
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-from seeded_weights import seeded_state
+from official_state import assert_golden, official_state
 
 from rscnet.errors import UserError
 from rscnet.models.official import export_official, import_state, import_weights
@@ -15,21 +11,10 @@ from rscnet.models.regressor import IterativeRegressor
 from rscnet.models.resnet import ResolutionAwareResNet
 from rscnet.models.rscnet import RSCNet
 
-DATA = Path(__file__).parents[1] / "data"
-
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, np.ndarray]:
-    return dict(np.load(DATA / "rscnet_forward.npz"))
-
-
-@pytest.fixture(scope="module")
-def official(golden) -> dict[str, torch.Tensor]:
-    shapes = json.loads((DATA / "official_state_dict_shapes.json").read_text())
-    state = seeded_state({name: torch.Size(shape) for name, shape in shapes.items()})
-    for ours, theirs in (("mean_pose", "init_pose"), ("mean_shape", "init_shape"), ("mean_cam", "init_cam")):
-        state[theirs] = torch.from_numpy(golden[ours])[None]
-    return state
+def official() -> dict[str, torch.Tensor]:
+    return official_state()
 
 
 @pytest.fixture(scope="module")
@@ -45,26 +30,12 @@ def small_net(projector: bool = True) -> RSCNet:
     return RSCNet(encoder, regressor, Projector(64, 8, 4) if projector else None)
 
 
-@torch.no_grad()
-def test_forward_equals_the_original_at_every_scale(net, official, golden):
+def test_forward_equals_the_original_at_every_scale(net, official):
     report = import_state(net, official)
     assert report.layout == "rscnet" and not report.kept and not report.ignored
     # of the original's 20 rows of coefficients five each lie in one of our four tensors
     assert report.matched == len(official) - 16
-    views = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(3))
-    # all scale indices at once: a batch may mix them
-    scale_index = torch.arange(5).repeat_interleave(2)
-    prediction = net(views.repeat(5, 1, 1, 1), scale_index)
-    for i in range(5):
-        rows = slice(2 * i, 2 * i + 2)
-        pairs = {
-            "rotmat": prediction.parameters.rotations,
-            "betas": prediction.parameters.betas,
-            "cam": prediction.parameters.camera,
-            "feature": prediction.projection,
-        }
-        for name, value in pairs.items():
-            np.testing.assert_allclose(value[rows].numpy(), golden[f"{name}_{i}"], atol=1e-4, rtol=1e-4)
+    assert_golden(net)
 
 
 def test_parameter_count_is_the_papers(net):
@@ -125,6 +96,24 @@ def test_torchvision_fills_the_encoder_and_ignores_the_classifier():
 def test_projector_of_the_file_is_ignored_without_one_of_ours():
     report = import_state(small_net(projector=False), export_official(small_net()))
     assert len(report.ignored) == 4 and all(name.startswith("projector.") for name in report.ignored)
+
+
+def test_what_is_allowed_by_name_may_be_missing_or_left_over():
+    net, source = small_net(), small_net()
+    state = {name: value for name, value in export_official(source).items() if not name.startswith("fc1")}
+    allow = {"missing": ["regressor.fc1.*"], "unexpected": ["attention.*"]}
+    report = import_state(net, state | {"attention.weight": torch.zeros(1)}, allow=allow)
+    assert report.kept == ("regressor.fc1.weight", "regressor.fc1.bias")
+    assert report.ignored == ("attention.weight",)
+    assert torch.equal(net.regressor.fc2.weight, source.regressor.fc2.weight)
+    assert not torch.equal(net.regressor.fc1.weight, source.regressor.fc1.weight)
+
+
+def test_what_the_original_has_no_place_for_is_not_exported():
+    plain = ResolutionAwareResNet(18, width=0.125, resolution_aware=False)
+    regressor = IterativeRegressor(64, torch.zeros(144), torch.zeros(10), torch.zeros(3), hidden=8)
+    with pytest.raises(UserError, match="no resolution coefficients"):
+        export_official(RSCNet(plain, regressor))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+"""Networks as ONNX, checked by onnxruntime against torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rscnet.errors import UserError
+from rscnet.models.rscnet import RSCNet
+
+INPUTS, OUTPUTS = ("views", "scale_index"), ("rotations", "betas", "camera")
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+
+class BodyOutputs(nn.Module):
+    """A network's body parameters as plain tensors.
+
+    Args:
+        network: in evaluation mode.
+    """
+
+    def __init__(self, network: RSCNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, views: Float[Tensor, "n 3 s s"], scale_index: Int[Tensor, "n"]
+    ) -> tuple[Float[Tensor, "n 24 3 3"], Float[Tensor, "n 10"], Float[Tensor, "n 3"]]:
+        """Rotations (root first, in the camera frame), betas and weak-perspective camera."""
+        parameters = self.network(views, scale_index).parameters
+        assert parameters.camera is not None
+        return parameters.rotations, parameters.betas, parameters.camera
+
+
+def export_onnx(network: RSCNet, image_size: int, scales: int, path: Path, tolerance: float = 1e-3) -> float:
+    """Writes `path` for any number of views and compares it with torch on views of all scales.
+
+    Args:
+        network: in evaluation mode, on the CPU.
+        image_size: side of the views in pixels.
+        scales: number of resolution ranges.
+        path: the .onnx file.
+        tolerance: greatest difference of any output that is accepted.
+
+    Returns:
+        The greatest difference found.
+
+    Raises:
+        UserError: packages that are missing, or outputs that differ; the file is then removed.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{path}: ONNX needs {', '.join(missing)}: pip install 'rscnet[export]'")
+    module = BodyOutputs(network).eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    batch = torch.export.Dim("batch")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it tells of operators that torchvision would bring
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own use of torch
+        torch.onnx.export(
+            module,
+            _example(image_size, 2, scales),
+            str(path),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes={name: {0: batch} for name in INPUTS},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    difference = _difference(module, path, _example(image_size, scales + 2, scales))
+    if not difference <= tolerance:
+        path.unlink()
+        raise UserError(f"{path}: onnxruntime and torch differ by {difference:.1e}, more than {tolerance:.0e}")
+    return difference
+
+
+def _example(image_size: int, count: int, scales: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(count)
+    return torch.randn(count, 3, image_size, image_size, generator=generator), torch.arange(count) % scales
+
+
+@torch.no_grad()
+def _difference(module: BodyOutputs, path: Path, inputs: tuple[Tensor, Tensor]) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    found = session.run(list(OUTPUTS), {name: value.numpy() for name, value in zip(INPUTS, inputs, strict=True)})
+    expected = module(*inputs)
+    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, expected, strict=True))

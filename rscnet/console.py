@@ -27,6 +27,7 @@ def quiet_libraries() -> None:
         ".*resuming from a checkpoint that ended before the epoch.*",  # our plan resumes inside an epoch exactly
         ".*GPU available but not used.*",
         ".*method of metric BodyErrors was called before.*",  # a module without bodies, a rank without samples
+        ".*Experiment logs directory .* exists and is not empty.*",  # a CSV is written anew when a run goes on
         ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ):
         warnings.filterwarnings("ignore", message=message)

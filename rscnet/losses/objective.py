@@ -84,22 +84,26 @@ class RSCObjective(nn.Module):
 
         Returns:
             The total, and detached terms: `supervised/<name>`, `consistency/<name>` and `contrastive` without their
-            weights; `weighted/<part>` as they enter the total; `total`.
+            weights; `weighted/<part>` as they enter the total, `weight/<part>` the factor that made them so; `total`.
         """
         terms = self.supervised(posed, batch.target, truth)
         weights = scale_weights(views, self.scale_weights, posed.translation.device)
         parts = {"supervised": (weights * self.supervised.total(terms)).sum()}
+        factors = {"supervised": self.total_scale}
         logs = {f"supervised/{name}": value.mean() for name, value in terms.items()}
         across = ramp * self.consistency_weight
         if self.consistency is not None:
             total, consistency = self.consistency(posed, views)
-            parts["consistency"] = across * total
+            factors["consistency"] = self.total_scale * across
+            parts["consistency"] = total
             logs |= {f"consistency/{name}": value for name, value in consistency.items()}
         if self.contrastive is not None:
             assert prediction.projection is not None, "the contrastive loss needs a network with a projector"
             logs["contrastive"] = self.contrastive(prediction.projection, batch.identity, views)
-            parts["contrastive"] = across * self.feature_weight * logs["contrastive"]
-        parts = {name: self.total_scale * value for name, value in parts.items()}
+            factors["contrastive"] = self.total_scale * across * self.feature_weight
+            parts["contrastive"] = logs["contrastive"]
+        parts = {name: factors[name] * value for name, value in parts.items()}
         total = torch.stack(list(parts.values())).sum()
         logs |= {f"weighted/{name}": value for name, value in parts.items()} | {"total": total}
+        logs |= {f"weight/{name}": total.new_tensor(factor) for name, factor in factors.items()}
         return total, {name: value.detach() for name, value in logs.items()}

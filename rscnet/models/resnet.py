@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -146,3 +149,10 @@ class ResolutionAwareResNet(nn.Module):
             stage = self.get_submodule(name)
             if isinstance(stage.alphas, Tensor):
                 stage.alphas[target] = stage.alphas[source]
+
+
+def coefficients(state: Mapping[str, Tensor]) -> dict[str, Float[Tensor, "scales"]]:
+    """Coefficients of each residual block at each scale, by block (`layer2.1`), from the names and tensors of a module
+    that holds a resolution-aware encoder; nothing for a plain network."""
+    rows = ((re.search(r"(layer\d)\.alphas$", name), value) for name, value in state.items())
+    return {f"{m[1]}.{i}": column for m, value in rows if m for i, column in enumerate(value.detach().unbind(1))}

@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from PIL import Image
 from rich.table import Table
 from torch import nn
 
 from rscnet import records
 from rscnet.body.model import BodyModel
+from rscnet.callbacks.checkpoints import BEST
+from rscnet.callbacks.cost import Cost
 from rscnet.callbacks.errors import ErrorTable
+from rscnet.callbacks.panel import draw_panel
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
+from rscnet.loggers.mirrors import log_results
 from rscnet.models.rscnet import RSCNet
 from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival
-from rscnet.tasks.panel import write_panel
 from rscnet.trained import Trained
 
 METRICS = ("mpjpe", "pa_mpjpe", "pve")
@@ -33,13 +38,20 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
 
     The last weights are measured: choosing the best on few validation people would flatter the result.
     """
+    trainer = module.trainer
+    extra: dict[str, Any] = {"steps": module.global_step}
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Cost):
+            extra["cost"] = callback.summary(trainer, module)
     if not isinstance(module.network, RSCNet):
-        metrics = {name: float(value) for name, value in module.trainer.callback_metrics.items()}
-        records.write_json(folder / records.RESULT, {"by_size": {}, "metrics": metrics, "steps": module.global_step})
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        records.write_json(folder / records.RESULT, {"by_size": {}, "metrics": metrics, **extra})
         say(f"done: {folder}")
         return
     module.eval()
-    write_tables(config, folder, config.name, module.network, module.body, data, {"steps": module.global_step})  # type: ignore[arg-type]
+    step = module.global_step
+    tables = write_tables(config, folder, config.name, module.network, module.body, data, extra)  # type: ignore[arg-type]
+    log_results(trainer.loggers, tables, config.name, step, folder / "checkpoints" / BEST)
 
 
 def write_tables(
@@ -70,7 +82,7 @@ def write_tables(
     written = [records.RESULT, CURVE]
     if config.evaluation.panel_samples:
         written.append(PANEL)
-        write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
+        _write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
     result = {
         "by_size": {str(size): row for size, row in tables[name].items()},
         "rivals": {
@@ -102,6 +114,12 @@ def table(tables: dict[str, ErrorTable]) -> Table:
             shown.add_row(metric.upper().replace("_", "-"), label, *cells)
         shown.add_section()
     return shown
+
+
+@torch.no_grad()
+def _write_panel(path: Path, network: nn.Module, body: BodyModel, batch: Batch) -> None:
+    prediction = network(batch.views.flatten(0, 1), batch.scale_index.flatten())
+    Image.fromarray(draw_panel(prediction, body, batch)).save(path)
 
 
 def _panel_batch(data: PeopleDataModule, samples: int) -> Batch:

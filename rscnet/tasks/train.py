@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from rscnet.config.fingerprint import run_folder
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.loggers.mirror import Mirror
+from rscnet.loggers.mirrors import mirrors
 from rscnet.models.checkpoint import load_weights
 from rscnet.tasks.common import build_data, set_up_process
 from rscnet.tasks.results import write_results
@@ -48,11 +51,12 @@ def run(config: RunConfig) -> float | None:
     resume, step = _newest_checkpoint(folder / "checkpoints")
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
-    trainer = _trainer(plain, folder, len(data.epochs))
     records.JsonLinesLogger(folder).rewind(step)
-    _fit(trainer, module, data, resume)
-    if trainer.is_global_zero:
-        write_results(config, folder, module, data)
+    with mirrors(plain, folder) as opened:
+        trainer = _trainer(plain, folder, len(data.epochs), opened)
+        _fit(trainer, module, data, resume)
+        if trainer.is_global_zero:
+            write_results(config, folder, module, data)
     return _main_figure(folder)
 
 
@@ -65,7 +69,7 @@ def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningData
         raise UserError(f"{stop}; the checkpoint is written, the same command goes on from it") from None
 
 
-def _trainer(plain: dict[str, Any], folder: Path, epochs: int) -> pl.Trainer:
+def _trainer(plain: dict[str, Any], folder: Path, epochs: int, opened: Sequence[Mirror]) -> pl.Trainer:
     callbacks = []
     for name, node in plain["callbacks"].items():
         if node is None:
@@ -74,16 +78,12 @@ def _trainer(plain: dict[str, Any], folder: Path, epochs: int) -> pl.Trainer:
         if node["_target_"].endswith("RunCheckpoints"):
             extra = {"folder": folder / "checkpoints", "record": plain}
         callbacks.append(build(node, f"callbacks.{name}", **extra))
-    loggers = [records.JsonLinesLogger(folder)]
-    for name, node in plain["logger"].items():
-        if node is not None:
-            loggers.append(build(node, f"logger.{name}")(save_dir=str(folder)))
     return build(
         plain["trainer"],
         "trainer",
         default_root_dir=str(folder),
         callbacks=callbacks,
-        logger=loggers,
+        logger=[records.JsonLinesLogger(folder), *opened],
         max_epochs=epochs,
         reload_dataloaders_every_n_epochs=1,
         enable_checkpointing=False,

@@ -80,6 +80,11 @@ def test_a_complete_run_is_not_run_again(reference, capsys):
     assert {path: path.stat().st_mtime_ns for path in reference.rglob("*")} == before
 
 
+def learned(row: dict) -> dict:
+    """A logged row without time and memory, which no two runs share."""
+    return {name: value for name, value in row.items() if not name.startswith("cost/")}
+
+
 def assert_same_run(folder: Path, reference: Path) -> None:
     """Equal to the bit: weights, queue, optimiser, and every logged value once."""
     found, expected = content(folder), content(reference)
@@ -89,7 +94,7 @@ def assert_same_run(folder: Path, reference: Path) -> None:
     moments = [c["optimizer_states"][0]["state"] for c in (found, expected)]
     for key, state in moments[1].items():
         assert all(torch.equal(moments[0][key][name], value) for name, value in state.items())
-    assert rows(folder) == rows(reference)
+    assert [learned(row) for row in rows(folder)] == [learned(row) for row in rows(reference)]
     results = [json.loads((f / "result.json").read_text()) for f in (folder, reference)]
     assert results[0]["by_size"] == results[1]["by_size"]
 

@@ -1,0 +1,1 @@
+"""Loggers that mirror `metrics.jsonl`: wandb, TensorBoard, CSV and any other of Lightning's."""

@@ -77,7 +77,7 @@ class BoxFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        content = _load(self.path)
+        content = load_coco(self.path)
         problems: list[str] = []
         self.pictures = list(self._read(content, problems))
         if problems:
@@ -151,7 +151,12 @@ def box_problem(box: Sequence[float], width: int | None, height: int | None) -> 
     return None
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def load_coco(path: Path) -> Mapping[str, Any]:
+    """The content of a file in COCO's format, `images` and `annotations` being lists.
+
+    Raises:
+        UserError: a file that is missing, no JSON, or lacks these.
+    """
     if not path.is_file():
         raise UserError(f"boxes: no such file: {path}; expected a JSON file in COCO's format")
     try:

@@ -89,15 +89,16 @@ class ImageFolder(ImageStore):
 
     def encoded(self, index: int, name: str) -> bytes:
         try:
-            return self._path(name).read_bytes()
+            return self.path(name).read_bytes()
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"{self.origin(index, name)}: cannot be read ({reason}); check the folder") from None
 
     def origin(self, index: int, name: str) -> str:
-        return f"{self._path(name)}: picture {index}"
+        return f"{self.path(name)}: picture {index}"
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Where a picture lies."""
         return self._base.joinpath(*_relative(name).parts[self._dropped :])
 
 

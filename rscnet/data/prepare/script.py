@@ -1,0 +1,109 @@
+"""What every prepare script does: read the raw folder, write annotation files, show where the pictures are, count."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from rscnet.data.annotations import write_annotations
+from rscnet.data.image_stores import ImageFolder, find_images
+from rscnet.data.prepare.people import Origin, PreparedSet
+from rscnet.errors import UserError
+from rscnet.joints import SMPL_24
+
+POSE = 3 * len(SMPL_24)
+Reader = Callable[[argparse.Namespace], Iterable[PreparedSet]]
+
+
+def arguments_for(origin: Origin, makes: str) -> argparse.ArgumentParser:
+    """The command line that all scripts share; a script adds its own words.
+
+    Args:
+        origin: where the raw files come from.
+        makes: the annotation files that the script writes.
+    """
+    parser = argparse.ArgumentParser(
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"{origin.title}: raw download to annotation files in SPIN's format (docs/data.md).\n\n"
+        f"writes:  {makes}\nget:     {origin.url}\nlicence: {origin.licence}\nlayout:  {origin.layout}",
+    )
+    parser.add_argument("raw", type=Path, help="folder of the raw download")
+    parser.add_argument("--out", type=Path, required=True, help="what paths.data names; is made where it is not")
+    parser.add_argument(
+        "--fits", type=Path, help="SPIN's fits of this set (npz of pose, shape and a flag, or npy): rows in this order"
+    )
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, reader: Reader, words: list[str] | None = None) -> int:
+    """Reads, writes and counts; a user's mistake is one message and exit code 1."""
+    given = parser.parse_args(words)
+    try:
+        if not given.raw.exists():
+            raise UserError(f"{given.raw}: no such folder; expected the raw download, see --help")
+        for prepared in reader(given):
+            _write(prepared, given.out, given.fits)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(prepared: PreparedSet, out: Path, fits: Path | None) -> None:
+    path, columns = out / f"{prepared.name}.npz", prepared.columns()
+    if fits is not None:
+        columns |= read_fits(fits, len(prepared.people))
+    write_annotations(path, columns)
+    names = sorted(set(columns["imgname"].tolist()))
+    print(f"{path}: {len(prepared.people)} people in {len(names)} pictures; fields {', '.join(columns)}")
+    for reason, count in prepared.passed_over.items():
+        print(f"  left out: {count} {reason}")
+    pictures = ImageFolder(prepared.pictures)
+    pictures.open(names)
+    missing = [name for name in names if not pictures.path(name).is_file()]
+    if missing:
+        print(f"  pictures missing: {len(missing)} of {len(names)}, first {pictures.path(missing[0])}")
+    _link(out, prepared)
+
+
+def _link(out: Path, prepared: PreparedSet) -> None:
+    """The pictures under the name that `data=spin` looks for, unless there are any."""
+    link, target = out / prepared.name, prepared.pictures.resolve()
+    if find_images(out, prepared.name) is None:
+        try:
+            if link.is_symlink():  # one that leads nowhere
+                link.unlink()
+            link.symlink_to(target, target_is_directory=True)
+        except OSError as error:
+            print(f"  no link could be made ({error.strerror}): name the pictures by data.train.images or copy them")
+            return
+    print(f"  pictures: {link}{f' -> {target}' if link.is_symlink() else ' (there before)'}")
+
+
+def read_fits(path: Path, count: int) -> dict[str, np.ndarray]:
+    """SPIN's fits of a set: `pose`, `shape` and `has_smpl`.
+
+    Args:
+        path: an npz with `pose`, `shape` and `has_smpl` or `valid_fit`, or an npy of pose and shape side by side.
+        count: how many rows the set has.
+
+    Raises:
+        UserError: no such file, or one of another kind or length.
+    """
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            pose, shape, flag = content[:, :POSE], content[:, POSE:], np.ones(len(content))
+        else:
+            pose, shape = content["pose"], content["shape"]
+            flag = next((content[key] for key in ("has_smpl", "valid_fit") if key in content), np.ones(len(pose)))
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); expected SPIN's fits: pose, shape, has_smpl") from None
+    shapes = (pose.shape, shape.shape, flag.reshape(-1).shape)
+    if shapes != ((count, POSE), (count, 10), (count,)):
+        raise UserError(f"{path}: expected a pose of {POSE} and a shape of 10 for each of {count} people, got {shapes}")
+    return {"pose": pose, "shape": shape, "has_smpl": flag.reshape(-1).astype(np.uint8)}

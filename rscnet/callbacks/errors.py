@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 
@@ -11,51 +13,79 @@ from rscnet.body.model import BodyModel
 from rscnet.errors import UserError
 from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
 from rscnet.metrics.body import ErrorsBySize
+from rscnet.metrics.truth import GroundTruth, Measured, measure_body
+from rscnet.protocol import Protocol
 from rscnet.structures import Batch, BodyParameters, Prediction
 
 ErrorTable = dict[int, dict[str, float]]
 
 
 class ResolutionErrors(pl.Callback):
-    """MPJPE, PA-MPJPE and PVE in millimetres for each evaluation size (spec section 6).
+    """Errors of bodies or joints for each evaluation size, as the data set's protocol measures them (spec section 6).
 
-    Both bodies are posed with the module's body model, joints are Human3.6M's regressed from the vertices, of which 14
-    are compared. Logged as `val/mpjpe/32px`; the mean of PA-MPJPE over sizes is `val/pa_mpjpe`. The last table is
-    `errors`.
+    Predicted bodies are posed with the module's body model. Logged as `val/mpjpe/32px`; the mean of PA-MPJPE over sizes
+    is `val/pa_mpjpe`. The last table is `errors`, those of each sequence `by_sequence`.
+
+    Args:
+        bodies: of the ground truth, by gender; None is the module's own for all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bodies: Mapping[str, BodyModel] | None = None) -> None:
         self.errors: ErrorTable = {}
+        self.by_sequence: dict[str, ErrorTable] = {}
+        self._bodies = bodies
         self._metrics: ErrorsBySize | None = None
+        self._truth: GroundTruth | None = None
+        self._surface = True
+        self._names: list[str] = []
+        self._sequence: torch.Tensor | None = None
 
     def _start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        sizes = trainer.datamodule.resolution.eval_sizes  # type: ignore[attr-defined]
-        self._metrics = ErrorsBySize(sizes).to(pl_module.device)
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        protocol: Protocol = getattr(data, "protocol", Protocol())
+        body: BodyModel = pl_module.body  # type: ignore[assignment]
+        bodies = {"neutral": body} if self._bodies is None else self._bodies
+        self._truth = GroundTruth(protocol, {name: body.to(pl_module.device) for name, body in bodies.items()})
+        self._surface = self._truth.same_surface(body)
+        names = getattr(data, "sequences", None)
+        self._names, self._sequence = [], None
+        if names is not None:
+            self._names, number = np.unique(names, return_inverse=True)  # type: ignore[assignment]
+            self._sequence = torch.from_numpy(number)
+        metrics = ErrorsBySize(data.resolution.eval_sizes, max(1, len(self._names)), protocol.pck)
+        self._metrics = metrics.to(pl_module.device)
 
     def _update(self, pl_module: pl.LightningModule, outputs: Any, batch: Batch) -> None:
-        if not isinstance(outputs, Prediction):  # a module that predicts no bodies, such as dense pretraining
+        if not isinstance(outputs, Prediction | Measured):  # nothing to measure, such as dense pretraining
             return
-        assert self._metrics is not None
+        assert self._metrics is not None and self._truth is not None
         body: BodyModel = pl_module.body  # type: ignore[assignment]
+        chosen = self._truth.protocol.chosen
+        sequence = None if self._sequence is None else self._sequence[batch.identity[:, 1].cpu()].to(pl_module.device)
         with torch.no_grad(), torch.autocast(pl_module.device.type, enabled=False):
-            truth = _measured(body, batch.target.parameters)
+            truth, valid = self._truth(batch.target)
             count = len(batch.identity)
             for view, size in enumerate(self._metrics.sizes):
-                rows = slice(view * count, (view + 1) * count)
-                predicted = _measured(body, outputs.parameters[rows])
-                if not all(value.isfinite().all() for value in predicted):
-                    raise UserError(
-                        f"the network predicts numbers that are not finite at {size} px: its weights are spoilt, "
-                        "train again with a lower optimizer.lr or trainer.gradient_clip_val=1"
-                    )
-                valid = batch.target.has_smpl
-                joints, pelvis, vertices = predicted
-                self._metrics.update(size, joints, truth[0], pelvis, truth[1], vertices, truth[2], valid)
+                said = outputs[slice(view * count, (view + 1) * count)]
+                found = measure_body(body, said.parameters) if isinstance(said, Prediction) else said
+                _refuse_spoilt(found, size)
+                surfaces = (found.vertices, truth.vertices) if self._surface else (None, None)
+                joints, pelvis = (found.joints, truth.joints), H36M_PELVIS
+                self._metrics.update(
+                    size, *(j[:, chosen] for j in joints), *(j[:, pelvis] for j in joints), *surfaces, valid, sequence
+                )
 
     def _finish(self, pl_module: pl.LightningModule, prefix: str) -> None:
         assert self._metrics is not None
         table = self._metrics.compute()
-        self.errors = {size: {k: float(v) for k, v in row.items()} for size, row in table.items() if row}
+        self.errors = {size: _numbers(row) for size, row in table.items() if row}
+        self.by_sequence = {}
+        if len(self._names) > 1:
+            rows = {size: self._metrics[size].by_sequence() for size in self.errors}
+            self.by_sequence = {
+                str(name): {size: _numbers(of_size[i]) for size, of_size in rows.items()}
+                for i, name in enumerate(self._names)
+            }
         for size, row in self.errors.items():
             for name, value in row.items():
                 pl_module.log(f"{prefix}/{name}/{size}px", value, rank_zero_only=True)
@@ -98,8 +128,20 @@ class ResolutionErrors(pl.Callback):
         self._finish(pl_module, "test")
 
 
-def _measured(body: BodyModel, parameters: BodyParameters) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def measured(body: BodyModel, parameters: BodyParameters) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """14 joints, pelvis and vertices of a posed body."""
-    vertices = body(parameters).vertices
-    joints = body.h36m_joints(vertices)
-    return joints[:, LSP_14_FROM_H36M_17], joints[:, H36M_PELVIS], vertices
+    found = measure_body(body, parameters)
+    assert found.vertices is not None
+    return found.joints[:, LSP_14_FROM_H36M_17], found.joints[:, H36M_PELVIS], found.vertices
+
+
+def _refuse_spoilt(found: Measured, size: int) -> None:
+    if not found.joints.isfinite().all() or not (found.vertices is None or found.vertices.isfinite().all()):
+        raise UserError(
+            f"the network predicts numbers that are not finite at {size} px: its weights are spoilt, "
+            "train again with a lower optimizer.lr or trainer.gradient_clip_val=1"
+        )
+
+
+def _numbers(row: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in row.items()}

@@ -14,7 +14,9 @@ SCIENCE = (
     "loss", "curriculum", "optimizer", "schedule",
 )  # fmt: skip
 # where things lie and how many processes work on them changes nothing that is learned
-WITHOUT_EFFECT = frozenset({"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test"})
+WITHOUT_EFFECT = frozenset(
+    {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol"}
+)
 
 # what the released code does without meaning to; where it is off, runs from before the switch are still found
 SLIPS = frozenset({"bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"})

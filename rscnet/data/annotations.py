@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ ROWS: dict[str, tuple[int, ...]] = {
     "frame": (),
 }
 TEXTS = ("imgname", "gender", "sequence")
+SAY_NOTHING = frozenset({"", ".", "/", "image", "images", "img", "frame", "imagefiles", "imagesequence", "imageframes"})
 REQUIRED = ("imgname", "center", "scale")
 
 # SPIN writes letters and, where it reads them, counts -1 (unknown), 0 (male), 1 (female).
@@ -72,6 +73,19 @@ def write_annotations(path: Path, fields: Mapping[str, np.ndarray]) -> None:
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def sequence_names(pictures: Sequence[str] | np.ndarray) -> np.ndarray:
+    """What pictures of one sequence share: their path without the number of the frame, without folders that say nothing
+    and without what all have in common."""
+    parts = [_sequence_parts(PurePosixPath(str(name).replace("\\", "/"))) for name in pictures]
+    shared = len(os.path.commonprefix(parts)) if len(set(parts)) > 1 else 0
+    return np.array(["/".join(words[shared:]) for words in parts])
+
+
+def _sequence_parts(picture: PurePosixPath) -> tuple[str, ...]:
+    stem = picture.stem.rstrip("0123456789").rstrip("_-.")
+    return tuple(word for word in (*picture.parts[:-1], stem) if word.lower() not in SAY_NOTHING)
 
 
 def _check_rows(fields: Mapping[str, np.ndarray], path: Path) -> None:

@@ -11,6 +11,7 @@ from rscnet.data.degradations import Degradation
 from rscnet.data.plan import Curriculum, Epoch, EvaluationSampler, PlanSampler
 from rscnet.data.views import Source, ViewDataset, missing_files, prepare_source
 from rscnet.errors import UserError
+from rscnet.protocol import Protocol
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Batch
 
@@ -32,6 +33,7 @@ class PeopleDataModule(pl.LightningDataModule):
         seed: key of order, drawn sizes and augmentation.
         workers: loader processes; 0 loads in the training process.
         eval_batch_size: samples per evaluation step and device.
+        protocol: how errors on these people are measured; None for bodies of the model that is trained.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class PeopleDataModule(pl.LightningDataModule):
         seed: int,
         workers: int = 0,
         eval_batch_size: int = 32,
+        protocol: Protocol | None = None,
     ) -> None:
         super().__init__()
         self.train, self.val, self.test = train, val, test
         self.resolution, self.degradation, self.augmentation = resolution, degradation, augmentation
         self.curriculum, self.image_size, self.seed = curriculum, image_size, seed
         self.workers, self.eval_batch_size = workers, eval_batch_size
+        self.protocol = protocol or Protocol()
 
     @property
     def epochs(self) -> list[Epoch]:

@@ -98,6 +98,12 @@ class SpinAnnotations:
         assert self._fields is not None
         return self._fields
 
+    @property
+    def sequences(self) -> np.ndarray:
+        """The sequence of each sample, by name: as the file says, else as its pictures are called."""
+        names = self.fields.get("sequence")
+        return (sequence_names(self.fields["imgname"]) if names is None else names)[: len(self)]
+
     def __len__(self) -> int:
         count = len(self.fields["imgname"])
         return count if self._length is None else min(count, self._length)

@@ -56,6 +56,11 @@ def missing_files(source: Source) -> list[str]:
     return getattr(source, "missing", list)()
 
 
+def sequences_of(source: Source) -> np.ndarray | None:
+    """The sequence of each sample, by name, where a source knows them."""
+    return getattr(source, "sequences", None)
+
+
 def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
     """RGB bytes to the network's input: ImageNet statistics, channels first (memory stays channels-last)."""
     values = (images.astype(np.float32) - 255 * IMAGE_MEAN) / (255 * IMAGE_STD)

@@ -35,6 +35,15 @@ def pck(
     return (hit & visible).sum(-1) / visible.sum(-1)
 
 
+def pck_auc(
+    prediction: Float[Tensor, "n j d"], target: Float[Tensor, "n j d"], threshold: float, steps: int = 31
+) -> Float[Tensor, "n"]:
+    """Mean of `pck` over `steps` thresholds from 0 to `threshold`: the area under its curve (MPI-INF-3DHP has 31)."""
+    thresholds = torch.linspace(0, threshold, steps, device=prediction.device, dtype=prediction.dtype)
+    distance = torch.linalg.vector_norm(prediction - target, dim=-1)
+    return (distance[..., None] < thresholds).to(prediction.dtype).mean((-2, -1))
+
+
 def acceleration_error(
     prediction: Float[Tensor, "t j 3"], target: Float[Tensor, "t j 3"], fps: float = 1.0
 ) -> Float[Tensor, "u"]:

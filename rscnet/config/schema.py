@@ -79,6 +79,12 @@ class Schedule(Strict):
     warmup: float = Field(ge=0, lt=1)
 
 
+class External(Strict):
+    """Another program's model, for model=external."""
+
+    callable: str | None
+
+
 class Evaluation(Strict):
     """What `train` and `evaluate` compare with."""
 
@@ -127,6 +133,7 @@ class RunConfig(Strict):
     start: str
     init_from: str | None
     init_allow: InitAllow
+    external: External
     input: str | None
     boxes: str | None
     output: str | None

@@ -79,7 +79,8 @@ def sequence_names(pictures: Sequence[str] | np.ndarray) -> np.ndarray:
     """What pictures of one sequence share: their path without the number of the frame, without folders that say nothing
     and without what all have in common."""
     parts = [_sequence_parts(PurePosixPath(str(name).replace("\\", "/"))) for name in pictures]
-    shared = len(os.path.commonprefix(parts)) if len(set(parts)) > 1 else 0
+    differ = [len(set(words)) > 1 for words in zip(*parts, strict=False)]
+    shared = differ.index(True) if any(differ) else 0
     return np.array(["/".join(words[shared:]) for words in parts])
 
 

@@ -31,10 +31,10 @@ EXPECTED = "expected a mapping with global_orient, body_pose, betas, or joints (
 class ExternalModule(pl.LightningModule):
     """Asks a function for all views of a batch; `ResolutionErrors` measures what it says.
 
-    The function is given `images`, float32 (n, 3, s, s), RGB from 0 to 1, and, if it takes two arguments, `sizes`, int64
-    (n), the side of each crop in pixels before it was brought to s. It returns a mapping of tensors or arrays: either
-    SMPL's `global_orient`, `body_pose` (axis-angle or rotation matrices, the root in the camera frame: x right, y down,
-    z forward) and `betas` (n, 10), or `joints` (n, 17, 3), Human3.6M's in metres in the camera frame, anywhere.
+    The function is given `images`, float32 (n, 3, s, s), RGB from 0 to 1, and, if it takes two arguments, `sizes`,
+    int64 (n), the side of each crop in pixels before it was brought to s. It returns a mapping of tensors or arrays:
+    either SMPL's `global_orient`, `body_pose` (axis-angle or rotation matrices, the root in the camera frame: x right,
+    y down, z forward) and `betas` (n, 10), or `joints` (n, 17, 3), Human3.6M's in metres in the camera frame, anywhere.
 
     Args:
         callable: package.module:function.

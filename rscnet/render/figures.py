@@ -21,10 +21,12 @@ def error_curves(path: Path, tables: Mapping[str, Mapping[int, Mapping[str, floa
         path: PNG to write.
         tables: errors by method, size in pixels and metric.
     """
-    figure, axes = plt.subplots(1, len(TITLES), figsize=(4.6 * len(TITLES), 3.8), constrained_layout=True)
-    for axis, (metric, title) in zip(axes, TITLES.items(), strict=True):
+    everywhere = [row for rows in tables.values() for row in rows.values()]
+    shown = {metric: title for metric, title in TITLES.items() if any(metric in row for row in everywhere)}
+    figure, grid = plt.subplots(1, len(shown), figsize=(4.6 * len(shown), 3.8), constrained_layout=True, squeeze=False)
+    for axis, (metric, title) in zip(grid[0], shown.items(), strict=True):
         for label, rows in tables.items():
-            sizes = sorted(rows)
+            sizes = sorted(size for size in rows if metric in rows[size])
             style = {"linestyle": "--", "color": "0.55"} if label == "mean_pose" else {"marker": "o"}
             axis.plot(sizes, [rows[size][metric] for size in sizes], label=label, **style)
         ticks = sorted({size for rows in tables.values() for size in rows})
@@ -34,9 +36,9 @@ def error_curves(path: Path, tables: Mapping[str, Mapping[int, Mapping[str, floa
         axis.set_xlabel("person crop (pixels)")
         axis.set_ylabel("mm")
         axis.set_title(title)
-        axis.set_ylim(0, 1.06 * max(row[metric] for rows in tables.values() for row in rows.values()))
+        axis.set_ylim(0, 1.06 * max(row[metric] for row in everywhere if metric in row))
         axis.grid(alpha=0.3)
-    axes[0].legend(loc="lower left")
+    grid[0, 0].legend(loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)

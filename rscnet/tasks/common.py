@@ -6,18 +6,23 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
 
 from rscnet.body.model import BodyModel
-from rscnet.callbacks.errors import ErrorTable, ResolutionErrors
+from rscnet.callbacks.errors import ResolutionErrors
 from rscnet.callbacks.progress import Progress
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.data.datamodule import PeopleDataModule
+from rscnet.data.views import sequences_of
 from rscnet.learning.evaluation import EvaluationModule
+from rscnet.learning.external import ExternalModule
 from rscnet.models.mean_body import MeanBodyNetwork
+from rscnet.protocol import Protocol
+from rscnet.structures import GENDERS
 from rscnet.trained import ForeignWeights, PredictsNoBodies, Trained, load_trained
 
 
@@ -56,28 +61,44 @@ def quiet_trainer(plain: dict[str, Any], folder: Path, callbacks: list[pl.Callba
     )
 
 
+def truth_bodies(plain: dict[str, Any], protocol: Protocol, body: BodyModel) -> dict[str, BodyModel]:
+    """The bodies that pose the labels, by gender: the configured one, which is `body` where that is the same, and its
+    male and female form where the protocol asks for them and the body has them."""
+    node = plain["body"]
+    neutral = build(node, "body")
+    found = {"neutral": body if neutral.digest == body.digest else neutral}
+    if protocol.truth == "bodies" and protocol.gendered and "gender" in node:
+        found |= {name: build({**node, "gender": name}, "body") for name in GENDERS[1:]}
+    return found
+
+
 def measure(
-    network: nn.Module, body: BodyModel, data: PeopleDataModule, plain: dict[str, Any], folder: Path
-) -> ErrorTable:
-    """Errors of a network on the split that `evaluation.split` names, by size."""
+    network: nn.Module,
+    body: BodyModel,
+    data: PeopleDataModule,
+    plain: dict[str, Any],
+    folder: Path,
+    bodies: dict[str, BodyModel],
+) -> ResolutionErrors:
+    """Errors on the split that `evaluation.split` names, by size and sequence; `bodies` pose the labels."""
     split = plain["evaluation"]["split"]
     data.prepare(split)
-    errors = ResolutionErrors()
+    errors = ResolutionErrors(bodies)
     trainer = quiet_trainer(plain, folder, [errors, Progress()])
     loader = data.test_dataloader if split == "test" else data.val_dataloader
     data.trainer = trainer  # its ranks split the people
-    module = EvaluationModule(network, body)
-    module_data = _OneSplit(data, loader)
+    module = network if isinstance(network, ExternalModule) else EvaluationModule(network, body)
+    module_data = _OneSplit(data, loader, sequences_of(getattr(data, split)))
     trainer.test(module, datamodule=module_data, verbose=False)
-    return errors.errors
+    return errors
 
 
 class _OneSplit(pl.LightningDataModule):
     """The chosen split as test data."""
 
-    def __init__(self, data: PeopleDataModule, loader: Any) -> None:
+    def __init__(self, data: PeopleDataModule, loader: Any, sequences: np.ndarray | None) -> None:
         super().__init__()
-        self.resolution = data.resolution
+        self.resolution, self.protocol, self.sequences = data.resolution, data.protocol, sequences
         self._loader = loader
 
     def test_dataloader(self) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from rscnet import records
+from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
-from rscnet.tasks.common import data_for, set_up_process
+from rscnet.learning.external import ExternalModule
+from rscnet.tasks.common import build_data, data_for, set_up_process
 from rscnet.tasks.results import checkpoint_name, write_tables
 from rscnet.trained import load_trained, shipped
 
@@ -22,6 +24,8 @@ def run(config: RunConfig) -> float:
     Raises:
         UserError: no checkpoint, or one that does not fit.
     """
+    if config.model.target.endswith(ExternalModule.__name__):
+        return _evaluate_external(config)
     if config.checkpoint is None:
         raise UserError(
             "checkpoint: task=evaluate needs checkpoint=<file | run folder | name>; "
@@ -37,3 +41,16 @@ def run(config: RunConfig) -> float:
     data = data_for(trained, config.plain())
     tables = write_tables(config, folder, name, trained.network, trained.body, data, {"checkpoint": str(trained.path)})
     return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])
+
+
+def _evaluate_external(config: RunConfig) -> float:
+    """Another program's model under the same degradations and protocol."""
+    set_up_process(config)
+    plain = config.plain()
+    module: ExternalModule = build(plain["model"], "model")
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / module.name.replace(":", "."))
+    say(f"model: {module.name}; results go to {folder}")
+    records.write_config(folder, plain)
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), {"model": module.name})
+    return sum(row["pa_mpjpe"] for row in tables[module.name].values()) / len(tables[module.name])

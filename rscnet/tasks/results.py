@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from PIL import Image
-from rich.table import Table
 from torch import nn
 
 from rscnet import records
@@ -22,14 +22,15 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
+from rscnet.learning.external import ExternalModule
 from rscnet.loggers.mirrors import log_results
 from rscnet.models.rscnet import RSCNet
 from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
-from rscnet.tasks.common import data_for, measure, rival
+from rscnet.tasks.common import data_for, measure, rival, truth_bodies
+from rscnet.tasks.tables import sequence_table, table
 from rscnet.trained import Trained
 
-METRICS = ("mpjpe", "pa_mpjpe", "pve")
 CURVE, PANEL = "error_vs_resolution.png", "panel.png"
 
 
@@ -66,7 +67,9 @@ def write_tables(
     """Measures a network and its rivals by size and writes `result.json`, the curve and the panel."""
     plain = config.plain()
     started = time.monotonic()
-    tables: dict[str, ErrorTable] = {name: measure(network, body, data, plain, folder)}
+    bodies = truth_bodies(plain, data.protocol, body)
+    measured = measure(network, body, data, plain, folder, bodies)
+    tables: dict[str, ErrorTable] = {name: measured.errors}
     for label, reference in config.evaluation.rivals.items():
         found = None if reference is None else rival(reference, config, body)
         if found is None:
@@ -76,18 +79,21 @@ def write_tables(
         if label in tables:
             continue
         other_body = body if trained is None else trained.body
-        tables[label] = measure(other, other_body, data if trained is None else data_for(trained, plain), plain, folder)
+        other_data = data if trained is None else data_for(trained, plain)
+        tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
     say(table(tables))
+    if measured.by_sequence:
+        say(sequence_table(measured.by_sequence))
     error_curves(folder / CURVE, tables)
     written = [records.RESULT, CURVE]
-    if config.evaluation.panel_samples:
+    if config.evaluation.panel_samples and not isinstance(network, ExternalModule):  # whose bodies have no camera
         written.append(PANEL)
         _write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
     result = {
-        "by_size": {str(size): row for size, row in tables[name].items()},
-        "rivals": {
-            label: {str(size): row for size, row in rows.items()} for label, rows in tables.items() if label != name
-        },
+        "by_size": _keyed_by_text(tables[name]),
+        "by_sequence": {sequence: _keyed_by_text(rows) for sequence, rows in measured.by_sequence.items()},
+        "protocol": asdict(data.protocol),
+        "rivals": {label: _keyed_by_text(rows) for label, rows in tables.items() if label != name},
         "samples": len(getattr(data, config.evaluation.split)),
         "split": config.evaluation.split,
         "evaluation_seconds": round(time.monotonic() - started, 1),
@@ -98,22 +104,8 @@ def write_tables(
     return tables
 
 
-def table(tables: dict[str, ErrorTable]) -> Table:
-    """Rows are methods and metrics, columns sizes; the best figure of a column is bold."""
-    sizes = list(next(iter(tables.values())))
-    shown = Table(title="errors in mm by size of the person crop (lower is better)")
-    shown.add_column("metric")
-    shown.add_column("method")
-    for size in sizes:
-        shown.add_column(f"{size} px", justify="right")
-    for metric in METRICS:
-        best = {size: min(rows[size][metric] for rows in tables.values()) for size in sizes}
-        for label, rows in tables.items():
-            row = [(rows[size][metric], best[size]) for size in sizes]
-            cells = [f"[bold]{value:.1f}[/bold]" if value == least else f"{value:.1f}" for value, least in row]
-            shown.add_row(metric.upper().replace("_", "-"), label, *cells)
-        shown.add_section()
-    return shown
+def _keyed_by_text(rows: ErrorTable) -> dict[str, dict[str, float]]:
+    return {str(size): row for size, row in rows.items()}
 
 
 @torch.no_grad()

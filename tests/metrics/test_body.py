@@ -43,7 +43,7 @@ def test_samples_that_are_not_valid_do_not_count():
     moved(metric, 0.01, valid=torch.tensor([True, False, False, True]))
     moved(metric, 9.0, valid=torch.zeros(4, dtype=torch.bool))
     assert metric.compute()["mpjpe"].item() == pytest.approx(10, abs=1e-3)
-    assert metric.counts.tolist() == [2, 2, 2]
+    assert metric.counts.tolist() == [[2, 2, 2, 0, 0]]
 
 
 def test_without_vertices_there_is_no_vertex_error():
@@ -70,3 +70,17 @@ def test_each_size_has_its_own_errors():
     assert errors[224].counts.sum() == 0
     with pytest.raises(KeyError):
         errors.update(100, TARGET, TARGET, PELVIS, PELVIS)
+
+
+def test_sequences_are_kept_apart_and_add_up():
+    metric = BodyErrors(sequences=3, pck=150.0)
+    moved(metric, 0.012, sequence=torch.tensor([0, 2, 2, 2]), valid=torch.tensor([True, True, True, False]))
+    moved(metric, 0.16, slice(0, 1), sequence=torch.tensor([2]))
+    first, second, third = metric.by_sequence()
+    assert first["samples"] == 1 and first["mpjpe"].item() == pytest.approx(12, abs=1e-3)
+    assert second == {"samples": 0}
+    assert third["samples"] == 3 and third["mpjpe"].item() == pytest.approx((12 + 12 + 160) / 3, abs=1e-3)
+    assert third["pck"].item() == pytest.approx(200 / 3)
+    # 12 mm is within 28 of the thresholds 0, 5 ... 150, 160 mm within none
+    assert third["auc"].item() == pytest.approx(100 * 2 / 3 * 28 / 31)
+    assert metric.compute()["mpjpe"].item() == pytest.approx((12 + 12 + 12 + 160) / 4, abs=1e-3)

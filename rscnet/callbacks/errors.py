@@ -43,10 +43,11 @@ class ResolutionErrors(pl.Callback):
     def _start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         protocol: Protocol = getattr(data, "protocol", Protocol())
-        body: BodyModel = pl_module.body  # type: ignore[assignment]
-        bodies = {"neutral": body} if self._bodies is None else self._bodies
-        self._truth = GroundTruth(protocol, {name: body.to(pl_module.device) for name, body in bodies.items()})
-        self._surface = self._truth.same_surface(body)
+        body: BodyModel | None = getattr(pl_module, "body", None)  # dense pretraining poses none
+        if body is not None:
+            bodies = {"neutral": body} if self._bodies is None else self._bodies
+            self._truth = GroundTruth(protocol, {name: body.to(pl_module.device) for name, body in bodies.items()})
+            self._surface = self._truth.same_surface(body)
         names = getattr(data, "sequences", None)
         self._names, self._sequence = [], None
         if names is not None:

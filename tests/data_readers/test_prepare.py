@@ -306,6 +306,19 @@ def test_fits_are_taken_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "fits.npy: expected a pose of 72 and a shape of 10 for each of 2 people" in line
 
 
+def test_fits_that_name_their_pictures_are_matched(tmp_path: Path) -> None:
+    """SPIN's annotation files have another order, and for MPI-INF-3DHP other frames."""
+    raw = raw_sets.write_lsp(tmp_path / "raw", 3)
+    rows = {"imgname": np.array([f"images/im000{i}.jpg" for i in (3, 1, 3)]), "scale": np.ones(3)}
+    rows |= {"center": np.array([[48, 40], [48, 40], [10, 10]]), "has_smpl": np.array([1, 1, 1])}
+    rows |= {"pose": np.repeat([[3.0], [1.0], [9.0]], 72, 1), "shape": np.zeros((3, 10))}
+    np.savez(tmp_path / "spin.npz", **rows)
+    out = prepare("lsp", raw, "--fits", str(tmp_path / "spin.npz"))
+    fields = read_annotations(out / "lsp_dataset_original_train.npz")
+    assert fields["has_smpl"].tolist() == [1, 0, 1]
+    assert fields["pose"][[0, 2], 0].tolist() == [1, 3]
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_missing_folders_and_files_are_named(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "gone: no such folder; expected the raw download" in refused(capsys, name, tmp_path / "gone")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from rscnet.data.annotations import write_annotations
 from rscnet.data.image_stores import ImageFolder, find_images
-from rscnet.data.prepare.people import Origin, PreparedSet
+from rscnet.data.prepare.people import Origin, Person, PreparedSet
 from rscnet.errors import UserError
 from rscnet.joints import SMPL_24
 
@@ -34,7 +35,9 @@ def arguments_for(origin: Origin, makes: str) -> argparse.ArgumentParser:
     parser.add_argument("raw", type=Path, help="folder of the raw download")
     parser.add_argument("--out", type=Path, required=True, help="what paths.data names; is made where it is not")
     parser.add_argument(
-        "--fits", type=Path, help="SPIN's fits of this set (npz of pose, shape and a flag, or npy): rows in this order"
+        "--fits",
+        type=Path,
+        help="SPIN's fits of this set: its annotation file, or an npz or npy with rows in this order",
     )
     return parser
 
@@ -56,7 +59,7 @@ def run(parser: argparse.ArgumentParser, reader: Reader, words: list[str] | None
 def _write(prepared: PreparedSet, out: Path, fits: Path | None) -> None:
     path, columns = out / f"{prepared.name}.npz", prepared.columns()
     if fits is not None:
-        columns |= read_fits(fits, len(prepared.people))
+        columns |= read_fits(fits, prepared.people)
     write_annotations(path, columns)
     names = sorted(set(columns["imgname"].tolist()))
     print(f"{path}: {len(prepared.people)} people in {len(names)} pictures; fields {', '.join(columns)}")
@@ -84,12 +87,15 @@ def _link(out: Path, prepared: PreparedSet) -> None:
     print(f"  pictures: {link}{f' -> {target}' if link.is_symlink() else ' (there before)'}")
 
 
-def read_fits(path: Path, count: int) -> dict[str, np.ndarray]:
+def read_fits(path: Path, people: Sequence[Person]) -> dict[str, np.ndarray]:
     """SPIN's fits of a set: `pose`, `shape` and `has_smpl`.
+
+    Files that name their pictures, as SPIN's annotation files do, are matched by picture and nearest centre, and people
+    whom they lack have no labels; of others the rows are those of the people.
 
     Args:
         path: an npz with `pose`, `shape` and `has_smpl` or `valid_fit`, or an npy of pose and shape side by side.
-        count: how many rows the set has.
+        people: of the set.
 
     Raises:
         UserError: no such file, or one of another kind or length.
@@ -97,13 +103,33 @@ def read_fits(path: Path, count: int) -> dict[str, np.ndarray]:
     try:
         content = np.load(path, allow_pickle=False)
         if isinstance(content, np.ndarray):
-            pose, shape, flag = content[:, :POSE], content[:, POSE:], np.ones(len(content))
-        else:
-            pose, shape = content["pose"], content["shape"]
-            flag = next((content[key] for key in ("has_smpl", "valid_fit") if key in content), np.ones(len(pose)))
+            content = {"pose": content[:, :POSE], "shape": content[:, POSE:]}
+        pose, shape = np.asarray(content["pose"]), np.asarray(content["shape"])
+        flag = next((content[key] for key in ("has_smpl", "valid_fit") if key in content), np.ones(len(pose)))
+        rows = _matches(content["imgname"], content["center"], people) if "imgname" in content else None
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise UserError(f"{path}: cannot be read ({error}); expected SPIN's fits: pose, shape, has_smpl") from None
+    count = len(people) if rows is None else len(pose)
     shapes = (pose.shape, shape.shape, flag.reshape(-1).shape)
     if shapes != ((count, POSE), (count, 10), (count,)):
         raise UserError(f"{path}: expected a pose of {POSE} and a shape of 10 for each of {count} people, got {shapes}")
-    return {"pose": pose, "shape": shape, "has_smpl": flag.reshape(-1).astype(np.uint8)}
+    if rows is None:
+        return {"pose": pose, "shape": shape, "has_smpl": flag.reshape(-1).astype(np.uint8)}
+    return {
+        "pose": pose[rows],
+        "shape": shape[rows],
+        "has_smpl": (flag.reshape(-1)[rows] * (rows >= 0)).astype(np.uint8),
+    }
+
+
+def _matches(names: np.ndarray, centers: np.ndarray, people: Sequence[Person]) -> Int[np.ndarray, "n"]:
+    """For each person the row with the same picture and the nearest centre, -1 without one."""
+    by_name: dict[str, list[int]] = {}
+    for row, name in enumerate(names.tolist()):
+        by_name.setdefault(str(name), []).append(row)
+    found = np.full(len(people), -1)
+    for i, person in enumerate(people):
+        rows = by_name.get(person.imgname, [])
+        if rows:
+            found[i] = rows[int(np.argmin(np.abs(centers[rows] - person.center).sum(axis=1)))]
+    return found

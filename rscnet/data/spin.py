@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float32
 
 from rscnet.data import crops
-from rscnet.data.annotations import ROWS, read_annotations
+from rscnet.data.annotations import ROWS, read_annotations, sequence_names
 from rscnet.data.image_stores import ImageStore, find_images, usual_names
 from rscnet.data.images import Picture
 from rscnet.data.sample import Sample

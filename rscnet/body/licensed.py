@@ -38,7 +38,8 @@ def smpl_body(folder: str | None, gender: str = "neutral") -> BodyModel:
         UserError: no folder is given, or what `load_smpl` raises.
     """
     if folder is None:
-        raise UserError("paths.smpl: missing; body=smpl expects paths.smpl=<folder>, see docs/smpl.md for its files")
+        unset = "paths.smpl: missing; body=smpl expects paths.smpl=<folder>, see docs/smpl.md"
+        raise UserError("\n".join([unset, *(_what_to_get("<paths.smpl>", name, gender) for name in _needed(gender))]))
     return BodyModel(load_smpl(folder, gender))
 
 
@@ -100,19 +101,28 @@ class SmplFolder:
         Raises:
             UserError: one line for each missing file: which, from where, and where to put it.
         """
-        if gender not in GENDERS:
-            raise UserError(f"body.gender: expected one of {', '.join(GENDERS)}, got {gender!r}")
-        found = {gender: self.find_model(gender)} | {name: self.find(re.escape(name)) for name in (*EXTRAS, MEAN_FILE)}
-        official = f"basicmodel_{GENDERS[gender]}_lbs_10_207_0_v1.1.0.pkl"
-        names = {gender: f"{official} (or its v1.0.0, SMPL_{gender.upper()}.pkl, SMPL_{gender.upper()}.npz)"}
+        model, *others = _needed(gender)
+        found = {model: self.find_model(gender)} | {name: self.find(re.escape(name)) for name in others}
         problems = [] if self.folder.is_dir() else [f"paths.smpl: no such folder: {self.folder}"]
-        for name, path in found.items():
-            if path is None:
-                source = SMPL_SOURCE if name == gender else SPIN_SOURCE
-                problems.append(f"{self.folder}: missing {names.get(name, name)}; get {source} and put the file there")
+        problems += [_what_to_get(self.folder, name, gender) for name, path in found.items() if path is None]
         if problems:
             raise UserError("\n".join(problems))
         return {name: path for name, path in found.items() if path is not None}
+
+
+def _needed(gender: str) -> list[str]:
+    """The model by its gender, then the names of the other files."""
+    if gender not in GENDERS:
+        raise UserError(f"body.gender: expected one of {', '.join(GENDERS)}, got {gender!r}")
+    return [gender, *EXTRAS, MEAN_FILE]
+
+
+def _what_to_get(folder: str | Path, name: str, gender: str) -> str:
+    """The line that names a missing file, its source and its place."""
+    official = f"basicmodel_{GENDERS[gender]}_lbs_10_207_0_v1.1.0.pkl"
+    model = f"{official} (or its v1.0.0, SMPL_{gender.upper()}.pkl, SMPL_{gender.upper()}.npz)"
+    file, source = (model, SMPL_SOURCE) if name == gender else (name, SPIN_SOURCE)
+    return f"{folder}: missing {file}; get {source} and put the file there"
 
 
 def read_model(path: Path) -> dict[str, ndarray]:

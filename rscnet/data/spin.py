@@ -10,6 +10,7 @@ from jaxtyping import Float, Float32
 
 from rscnet.data import crops
 from rscnet.data.annotations import ROWS, read_annotations, sequence_names
+from rscnet.data.catalog import how_to_get
 from rscnet.data.image_stores import ImageStore, find_images, usual_names
 from rscnet.data.images import Picture
 from rscnet.data.sample import Sample
@@ -64,10 +65,12 @@ class SpinAnnotations:
 
     def missing(self) -> list[str]:
         """What is lacking of annotation file and pictures, a line for each."""
+        how = how_to_get(self.name, self.folder or "<paths.data>")
         if self.folder is None:
-            return ["paths.data: not set; expected the folder of annotation files and pictures, see docs/data.md"]
+            unset = "paths.data: not set; expected the folder of annotation files and pictures, see docs/data.md"
+            return [unset, f"<paths.data>/{self.name}.npz: needed with its pictures; {how}"]
         file, images = self.folder / f"{self.name}.npz", self._images or find_images(self.folder, self.name)
-        found = [] if file.is_file() else [f"{file}: no such annotation file, see docs/data.md"]
+        found = [] if file.is_file() else [f"{file}: no such annotation file; {how}"]
         if images is None:
             usual = ", ".join(usual_names(self.name))
             return [*found, f"{self.folder}: no pictures of {self.name}; expected one of {usual}/, see docs/data.md"]

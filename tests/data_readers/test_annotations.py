@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from spin_sets import annotations, encoded_pictures, write_set
 
-from rscnet.data.annotations import read_annotations, write_annotations
+from rscnet.data.annotations import read_annotations, sequence_names, write_annotations
 from rscnet.data.image_stores import ImageFolder
 from rscnet.data.spin import SpinAnnotations
 from rscnet.data.views import collate_target
@@ -126,3 +126,27 @@ def test_a_missing_picture_is_named_in_full(tmp_path: Path) -> None:
     store.open(["images/a.png"])
     with pytest.raises(UserError, match=r"images/a\.png: picture 7: cannot be read"):
         store.encoded(7, "images/a.png")
+
+
+@pytest.mark.parametrize(
+    ("pictures", "expected"),
+    [
+        (["imageFiles/downtown_bus_00/image_00003.jpg", "imageFiles/flat_guitar_01/image_00001.jpg"],
+         ["downtown_bus_00", "flat_guitar_01"]),
+        (["images/S9_Directions_1.54138969_000001.jpg", "images/S11_Walking.60457274_000006.jpg"],
+         ["S9_Directions_1.54138969", "S11_Walking.60457274"]),
+        (["testset/TS1/imageSequence/img_000001.jpg", "testset/TS2/imageSequence/img_000001.jpg"], ["TS1", "TS2"]),
+        (["images/im0001.jpg", "images/im0002.jpg"], ["im", "im"]),
+        (["a/1.png", "a/2.png"], ["a", "a"]),
+    ],
+)  # fmt: skip
+def test_sequences_are_read_off_the_names_of_pictures(pictures, expected):
+    assert sequence_names(pictures).tolist() == expected
+    assert sequence_names([name.replace("/", "\\") for name in pictures]).tolist() == expected
+
+
+def test_a_source_knows_its_sequences(tmp_path):
+    write_set(tmp_path, "named", 3, sequence=np.array(["b", "a", "b"]))
+    assert SpinAnnotations(tmp_path, "named", 32, length=2).sequences.tolist() == ["b", "a"]
+    write_set(tmp_path, "unnamed", 3, imgname=np.array([f"images/x{i}/{i}.png" for i in range(3)]))
+    assert SpinAnnotations(tmp_path, "unnamed", 32).sequences.tolist() == ["x0", "x1", "x2"]

@@ -57,7 +57,7 @@ def run(config: RunConfig) -> None:
     say(f"resolutions {resolution.ranges}, evaluated at {resolution.eval_sizes}")
     say(_schedule(data, plain["model"].get("ramp", "up")))
     if isinstance(module.network, RSCNet):
-        say(estimate(module.network, config.image_size, data.epochs))
+        say(str(estimate(module.network, config.image_size, data.epochs)))
     if isinstance(data.train, SyntheticPeople):
         _check_disk(config, len(data.train))
     say("everything is in place")

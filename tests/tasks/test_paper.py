@@ -72,7 +72,7 @@ def test_with_all_files_the_schedule_is_shown(files, tmp_path, capsys):
     assert sets["mpi_inf_3dhp_train"][-1] == "10.0 %"
     assert sets["3dpw_test"] == ("test", "5", "5", "5", "")
     assert "96 training samples, 24 steps" in out
-    # stage, sizes that join, batch, pictures a step, steps, passes, ramp: the table of the reference document's section 4
+    # stage, sizes that join, batch, pictures a step, steps, passes, ramp: section 4 of the reference document
     assert [row for row in rows if len(row) == 7] == [
         ["0", "224 + 128..223", "24", "48", "2", "0.500", "0.100"],
         ["1", "... + 64..127", "12", "36", "4", "0.500", "0.300"],

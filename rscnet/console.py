@@ -5,7 +5,7 @@ import warnings
 
 from rich.console import Console
 
-from rscnet.config.compose import is_rank_zero
+from rscnet.ranks import is_rank_zero
 
 _console = Console(soft_wrap=True, highlight=False)
 
@@ -28,6 +28,9 @@ def quiet_libraries() -> None:
         ".*GPU available but not used.*",
         ".*method of metric BodyErrors was called before.*",  # a module without bodies, a rank without samples
         ".*Experiment logs directory .* exists and is not empty.*",  # a CSV is written anew when a run goes on
+        ".*recommended to use `self.log\\(.*sync_dist=True.*",  # such values are equal on all ranks already
+        ".*`broadcast_buffers` is deprecated.*",  # its successor is unknown to older releases of torch
+        ".*Grad strides do not match bucket view strides.*",  # 1x1 convolutions in channels-last memory
         ".*You defined a `validation_step` but have no `val_dataloader`.*",
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -18,12 +18,16 @@ import yaml
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
+from rscnet.ranks import is_rank_zero
+
 CONFIG, PROVENANCE, METRICS, RESULT = "config.yaml", "provenance.json", "metrics.jsonl", "result.json"
 PACKAGES = ("torch", "numpy", "pytorch-lightning", "torchmetrics", "hydra-core", "smplx", "albumentations", "rscnet")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file whole or not at all, on the first rank only."""
+    if not is_rank_zero():
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(text)
@@ -38,6 +42,13 @@ def write_json(path: Path, content: Any) -> None:
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """The composed configuration, resolved."""
     write_text(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False, width=120))
+
+
+def main_figure(folder: Path) -> float | None:
+    """Mean PA-MPJPE in millimetres over the evaluation sizes of a finished run; None where no bodies are predicted."""
+    by_size = json.loads((folder / RESULT).read_text()).get("by_size", {})
+    values = [row["pa_mpjpe"] for row in by_size.values()]
+    return sum(values) / len(values) if values else None
 
 
 def provenance() -> dict[str, Any]:

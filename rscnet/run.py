@@ -7,11 +7,13 @@ import sys
 from collections.abc import Sequence
 
 from rscnet.errors import UserError
+from rscnet.ranks import is_rank_zero
 
 USAGE = """usage: python -m rscnet.run experiment=<name> [preset=cpu|gpu|paper|smoke] [key=value ...]
        python -m rscnet.run task=evaluate checkpoint=<file | run folder | name> [resolution.eval=[...]]
        python -m rscnet.run task=predict checkpoint=<...> input=<image | folder> [boxes=<COCO json>] [output=<dir>]
        python -m rscnet.run task=check experiment=<name>   validate and show the schedule, train nothing
+       python -m rscnet.run -m sweep=<name> [hydra/launcher=joblib|submitit_slurm] [seed=0,1,2] [key=value,value]
        python -m rscnet.run --cfg experiment=<name>        print the composed configuration
 
 experiments:"""
@@ -24,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(words)
     except UserError as error:
-        print("\n".join(f"error: {line}" for line in str(error).splitlines()), file=sys.stderr)
+        label = "error" if is_rank_zero() else f"error on rank {os.environ.get('LOCAL_RANK', '?')}"
+        print("\n".join(f"{label}: {line}" for line in str(error).splitlines()), file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -39,6 +42,10 @@ def _run(words: list[str]) -> None:
 
         print(yaml.safe_dump(compose_tree([w for w in words if w != "--cfg"]), sort_keys=False, width=120))
         return
+    from rscnet.sweep.start import is_sweep, start
+
+    if is_sweep(words):
+        return start(words)
     names = {word.split("=", 1)[0] for word in words}
     if not words or {"-h", "--help"} & set(words) or ("experiment" not in names and "task" not in names):
         print(USAGE)

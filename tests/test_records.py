@@ -59,3 +59,13 @@ def test_provenance_names_code_and_packages():
     assert said["packages"]["torch"]
     assert {"command", "started", "commit", "python", "cpus"} <= set(said)
     json.dumps(said)
+
+
+def test_only_the_first_rank_writes(tmp_path, monkeypatch):
+    for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+        write_json(tmp_path / "result.json", {})
+        assert not (tmp_path / "result.json").exists()
+        monkeypatch.setenv(name, "0")
+    write_json(tmp_path / "result.json", {})
+    assert (tmp_path / "result.json").exists()

@@ -48,13 +48,18 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["experiment=rsc_ful"], ["experiment=rsc_ful: there is no", "'rsc_full'"]),
         (["resolution.eval=[32,64]"], ["resolution.eval: ", "from high to low", "[64, 32]"]),
         (["image_size=48"], ["resolution.ranges: full resolution is 64 px", "image_size=48"]),
+        (["trainer.sync_batchnorm=true"], ["trainer.sync_batchnorm: works on GPUs only"]),
+        (
+            ["task=check", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=4"],
+            ["trainer.devices: stage 2 has batches of 3 samples", "too few for 4 processes"],
+        ),
         (["curriculum.stages.stage3.views=6"], ["curriculum.stages.stage3.views: 6 views", "has 5"]),
         (["optimizer._target_=os.system"], ["optimizer._target_: 'os.system' is not allowed"]),
         (["optimizer._target_=torch.optim.Adams"], ["optimizer._target_: cannot import 'torch.optim.Adams'"]),
         (["task=predict", "input=nowhere.jpg"], ["input: no such file or folder: nowhere.jpg"]),
         (["task=evaluate"], ["checkpoint: task=evaluate needs checkpoint="]),
         (["task=evaluate", "checkpoint=nothing"], ["checkpoint: 'nothing' is no file, no run folder"]),
-        (["experiment=none"], ["experiment: task=train needs one of dense_pretrain"]),
+        (["experiment=none"], ["experiment: task=train needs one of contrastive_pretrain"]),
     ],
 )
 def test_a_mistake_is_one_clear_line(capsys, tmp_path, words, parts):

@@ -71,6 +71,8 @@ class RunCheckpoints(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if trainer.world_size > 1:  # a signal may reach one rank only, or the ranks at different steps
+            self._asked = trainer.strategy.reduce_boolean_decision(self._asked, all=False)
         self._due |= self._asked or trainer.global_step % self.every_n_steps == 0
         # after the last batch Lightning would resume inside the next epoch, whose length differs, without validation
         if self._due and batch_idx + 1 < trainer.num_training_batches:

@@ -89,10 +89,10 @@ class ResolutionErrors(pl.Callback):
             }
         for size, row in self.errors.items():
             for name, value in row.items():
-                pl_module.log(f"{prefix}/{name}/{size}px", value, rank_zero_only=True)
+                pl_module.log(f"{prefix}/{name}/{size}px", value)
         if self.errors:
             mean = sum(row["pa_mpjpe"] for row in self.errors.values()) / len(self.errors)
-            pl_module.log(f"{prefix}/pa_mpjpe", mean, prog_bar=True, rank_zero_only=True)
+            pl_module.log(f"{prefix}/pa_mpjpe", mean, prog_bar=True)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._start(trainer, pl_module)

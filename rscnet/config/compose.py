@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rscnet.config.ablation import BASE, check_ablation
 from rscnet.config.schema import RunConfig, suggest, validate
 from rscnet.errors import UserError
 
@@ -60,11 +62,15 @@ def compose(overrides: Sequence[str]) -> RunConfig:
     Raises:
         UserError: an override that does not fit, or values that make no sense.
     """
-    return validate(compose_tree(overrides))
+    tree = compose_tree(overrides)
+    if tree["ablation"] != BASE:
+        unresolved = partial(compose_tree, resolve=False)
+        check_ablation(unresolved(list(overrides)), overrides, unresolved)
+    return validate(tree)
 
 
-def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
-    """The composed and resolved tree, before validation."""
+def compose_tree(overrides: Sequence[str], resolve: bool = True) -> dict[str, Any]:
+    """The composed tree, before validation."""
     register_resolvers()
     words = [_verbatim_path(word) for word in overrides]
     chosen = any(word.lstrip("+").startswith("preset=") for word in words)
@@ -74,9 +80,9 @@ def compose_tree(overrides: Sequence[str]) -> dict[str, Any]:
             composed = hydra_compose("config", overrides=words)
             if composed.preset == "cpu" and not chosen and shutil.which("nvidia-smi"):  # nothing else chose one
                 composed = hydra_compose("config", overrides=[*words, "preset=gpu"])
-        tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        tree = OmegaConf.to_container(composed, resolve=resolve, throw_on_missing=resolve)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_explain(error)) from None
+        raise UserError(explain(error)) from None
     finally:
         GlobalHydra.instance().clear()
     assert isinstance(tree, dict)
@@ -92,7 +98,8 @@ def _verbatim_path(word: str) -> str:
     return key + "='" + re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + end[2].replace("'", "\\'"), value) + "'"
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
+    """One line for an error of Hydra or OmegaConf, with the nearest known name where one is misspelt."""
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     key = re.search(r"Key '([^']+)' is not in struct", text) or re.search(r"Could not override '([^']+)'", text)
@@ -121,8 +128,3 @@ def _near_key(name: str) -> str:
     return (
         suggest(last, [str(k) for k in node if not str(k).startswith("_")]) if isinstance(node, dict) and node else ""
     )
-
-
-def is_rank_zero() -> bool:
-    """Whether this process is the one that writes files and prints."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0

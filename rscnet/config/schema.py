@@ -34,12 +34,14 @@ class Paths(Strict):
 
 
 class People(Strict):
-    """How many embedded people are rendered for each split, and how many of them one cache file holds."""
+    """How many embedded people are rendered for each split, and how many of them one cache file holds; among `gallery`
+    of them `contrastive_pretrain` searches."""
 
     train: int = Field(ge=1)
     val: int = Field(ge=1)
     test: int = Field(ge=1)
     shard: int = Field(ge=1)
+    gallery: int = Field(1001, ge=2)
 
 
 class EncoderSize(Strict):
@@ -111,11 +113,19 @@ class Legacy(Strict):
     keep_confidences: bool
 
 
+class Card(Strict):
+    """What an ablation changes (dotted keys and their values), why, and what one expects of it."""
+
+    changes: dict[str, Any]
+    why: str
+
+
 class RunConfig(Strict):
     """The whole composed tree."""
 
     name: str
     ablation: str
+    card: Card | None
     preset: str
     task: Component
     seed: int = Field(ge=0)
@@ -158,6 +168,9 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
+        trainer = self.trainer.model_extra or {}
+        if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
+            raise ValueError("trainer.sync_batchnorm: works on GPUs only; leave it out with trainer.accelerator=cpu")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
         stages = (self.curriculum.model_extra or {}).get("stages", {})
         for name, stage in stages.items():

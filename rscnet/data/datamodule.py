@@ -63,6 +63,12 @@ class PeopleDataModule(pl.LightningDataModule):
         """The planned passes of the training loop."""
         return self.curriculum.epochs(len(self.train))
 
+    def prepare_data(self) -> None:
+        self.prepare("train", "val")
+
+    def setup(self, stage: str) -> None:
+        self.prepare("train", "val")  # made by now, but each process opens them for itself
+
     def prepare(self, *names: str) -> None:
         """Makes the named sources ("train", "val", "test") ready; synthetic people are rendered here, once.
 
@@ -83,9 +89,23 @@ class PeopleDataModule(pl.LightningDataModule):
         if missing:
             raise UserError("\n".join(missing))
 
+    def check_ranks(self, world: int) -> None:
+        """Looks whether every step has a sample for each of `world` processes.
+
+        Raises:
+            UserError: a stage whose batches are too small.
+        """
+        for epoch in self.epochs:
+            if epoch.batch_size < world:
+                raise UserError(
+                    f"trainer.devices: stage {epoch.stage} has batches of {epoch.batch_size} samples over all "
+                    f"devices, too few for {world} processes; raise curriculum.batch_scale or use fewer devices"
+                )
+
     def train_dataloader(self) -> DataLoader:
         trainer = self.trainer
         assert trainer is not None
+        self.check_ranks(trainer.world_size)
         epoch = self.epochs[min(trainer.current_epoch, len(self.epochs) - 1)]
         start = min(max(trainer.global_step - epoch.first_step, 0), epoch.steps)
         sampler = PlanSampler(epoch, len(self.train), self.seed, start, trainer.global_rank, trainer.world_size)

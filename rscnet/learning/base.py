@@ -53,6 +53,15 @@ class TrainingModule(pl.LightningModule):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def rank_share(self, count: int) -> float:
+        """Factor on the mean loss of this process's `count` samples, which makes the mean of gradients over processes
+        that over all samples of the step, although a batch may not be divisible by the number of processes."""
+        world = self.trainer.world_size
+        if world == 1:
+            return 1.0
+        epochs = self.trainer.datamodule.epochs  # type: ignore[attr-defined]
+        return count * world / epochs[min(self.trainer.current_epoch, len(epochs) - 1)].batch_size
+
     def log_terms(self, prefix: str, terms: Mapping[str, Tensor], bar: tuple[str, ...] = ()) -> None:
         """Log named scalars; those named in `bar` also appear in the progress bar."""
         for name, value in terms.items():

@@ -38,7 +38,7 @@ class DenseModule(TrainingModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         total, terms = self._losses(batch)
         self.log_terms("train", terms | {"total": total}, bar=("total",))
-        return total
+        return total * self.rank_share(len(batch.identity))
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         total, terms = self._losses(batch)

@@ -45,6 +45,8 @@ class RSCNetModule(TrainingModule):
         self.network = network
         self.body = body
         self.objective = objective
+        if objective.contrastive is None and network.projector is not None:
+            network.projector.requires_grad_(False)  # DDP waits for the gradient of every parameter that has one
         self.ramp: Literal["up", "down", "none"] = ramp
         self.sequential = sequential
 
@@ -66,7 +68,7 @@ class RSCNetModule(TrainingModule):
         total, terms = self.objective(prediction, posed, batch, views, ramp, self._truth(batch))
         self.log_terms("train", terms, bar=("total",))
         self.log("train/ramp", ramp)
-        return total
+        return total * self.rank_share(len(batch.identity))
 
     def validation_step(self, batch: Batch, batch_index: int) -> Prediction:
         """Predictions of all views; callbacks measure them."""

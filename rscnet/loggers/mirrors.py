@@ -10,8 +10,8 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 
 from rscnet.config.build import build
-from rscnet.config.compose import is_rank_zero
 from rscnet.loggers.mirror import Mirror
+from rscnet.ranks import is_rank_zero
 
 Tables = Mapping[str, Mapping[int, Mapping[str, float]]]
 

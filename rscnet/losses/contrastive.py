@@ -82,9 +82,15 @@ class FeatureQueue(nn.Module):
 def _gathered(rows: Tensor) -> Tensor:
     if not (dist.is_available() and dist.is_initialized()):
         return rows
-    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
-    dist.all_gather(parts, rows.contiguous())
-    return torch.cat(parts)
+    counts = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(dist.get_world_size())]
+    dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+    sizes = [int(count) for count in counts]
+    # ranks may hold different numbers of rows, but what is gathered has one shape
+    padded = rows.new_zeros(max(sizes), *rows.shape[1:])
+    padded[: len(rows)] = rows
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
 
 class ContrastiveLoss(nn.Module):
@@ -125,23 +131,31 @@ class ContrastiveLoss(nn.Module):
         self.negatives = negatives
         self.pair_weights: PairWeights = pair_weights
 
-    def forward(self, projection: Float[Tensor, "m d"], identity: Int[Tensor, "n 2"], views: int) -> Float[Tensor, ""]:
+    def forward(
+        self,
+        projection: Float[Tensor, "m d"],
+        identity: Int[Tensor, "n 2"],
+        views: int,
+        keys: Float[Tensor, "m d"] | None = None,
+    ) -> Float[Tensor, ""]:
         """Sum over pairs with the pairs' weights of the mean over samples.
 
         Rows of `projection` are view-major, views from high to low resolution; `identity` names the n pictures. In
-        training mode the batch is appended to the queue first, high resolution first.
+        training mode the batch is appended to the queue first, high resolution first. `keys` are the same rows seen by
+        another network; positives and the queue are then made of them, without them of `projection` itself.
         """
         # half precision would round similarities by more than a temperature of 0.1 forgives
         with torch.autocast(projection.device.type, enabled=False):
             features = projection.float()
+            positives = (features if keys is None else keys.float()).detach()
             if self.training:
-                self.queue.enqueue(features.detach(), identity.repeat(views, 1))
+                self.queue.enqueue(positives, identity.repeat(views, 1))
             entries, owners = self.queue.sample(self.negatives)
             same = (identity[:, None] == owners[None]).all(-1)
             denominator = self._negatives(features, entries, same.repeat(views, 1)).unflatten(0, (views, -1))
             high, low = scale_pairs(views, features.device)
-            by_view = features.unflatten(0, (views, -1))
-            anchor, positive = by_view[low][..., None, :], by_view.detach()[high][..., None, :]
+            anchor = features.unflatten(0, (views, -1))[low][..., None, :]
+            positive = positives.unflatten(0, (views, -1))[high][..., None, :]
             logits = similarity(anchor, positive, self.kernel)[..., 0, 0] / self.temperature
             per_pair = info_nce(logits, denominator[low]).mean(-1)
             return (pair_weights(views, self.pair_weights, features.device) * per_pair).sum()

@@ -48,10 +48,20 @@ class RSCNet(nn.Module):
 
     def features(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
         """What regressor and projector see: the pooled feature, with keypoints where there is a dense head."""
-        if self.head is None:
-            return self.encoder(views, scale_index).mean(dim=(2, 3))
-        maps = self.encoder.stages(views, scale_index)
-        return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(self.head(maps))], dim=1)
+        return pooled_features(self.encoder, self.head, views, scale_index)
+
+
+def pooled_features(
+    encoder: ResolutionAwareResNet,
+    head: DenseHead | None,
+    views: Float[Tensor, "n 3 h w"],
+    scale_index: Int[Tensor, "n"],
+) -> Float[Tensor, "n c"]:
+    """The encoder's last map averaged over the picture, and the keypoints of a dense head where there is one."""
+    if head is None:
+        return encoder(views, scale_index).mean(dim=(2, 3))
+    maps = encoder.stages(views, scale_index)
+    return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(head(maps))], dim=1)
 
 
 class MeanBody(Protocol):

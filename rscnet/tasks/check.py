@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from rich.table import Table
@@ -60,6 +60,7 @@ def run(config: RunConfig) -> None:
         say(str(estimate(module.network, config.image_size, data.epochs)))
     if isinstance(data.train, SyntheticPeople):
         _check_disk(config, len(data.train))
+    _check_processes(plain["trainer"], data)
     say("everything is in place")
 
 
@@ -134,6 +135,16 @@ def _schedule(data: PeopleDataModule, ramp: Literal["up", "down", "none"]) -> Ta
             f"{factor(epoch.first_step + epoch.steps):.3f}",
         )
     return shown
+
+
+def _check_processes(trainer: dict[str, Any], data: PeopleDataModule) -> None:
+    """Batches of a training on several devices, planned without them."""
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    if not isinstance(devices, int) or devices * nodes < 2:
+        return
+    data.check_ranks(devices * nodes)
+    batches = sorted({epoch.batch_size for epoch in data.epochs}, reverse=True)
+    say(f"{devices * nodes} processes share batches of {batches} people")
 
 
 def _check_disk(config: RunConfig, length: int) -> None:

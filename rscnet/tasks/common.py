@@ -6,7 +6,6 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
@@ -14,7 +13,9 @@ from torch import nn
 from rscnet.body.model import BodyModel
 from rscnet.callbacks.errors import ResolutionErrors
 from rscnet.callbacks.progress import Progress
+from rscnet.callbacks.ranks import RankAgreement
 from rscnet.config.build import build
+from rscnet.config.fingerprint import digest
 from rscnet.config.schema import RunConfig
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.views import sequences_of
@@ -46,13 +47,18 @@ def data_for(trained: Trained, plain: dict[str, Any]) -> PeopleDataModule:
     return build(data, "data")
 
 
+def agreement(plain: dict[str, Any]) -> RankAgreement:
+    """What holds the processes of a run together."""
+    return RankAgreement(digest(plain))
+
+
 def quiet_trainer(plain: dict[str, Any], folder: Path, callbacks: list[pl.Callback]) -> pl.Trainer:
     """A trainer for evaluation only."""
     return build(
         {**plain["trainer"], "val_check_interval": None},
         "trainer",
         default_root_dir=str(folder),
-        callbacks=callbacks,
+        callbacks=[agreement(plain), *callbacks],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -81,28 +87,31 @@ def measure(
     bodies: dict[str, BodyModel],
 ) -> ResolutionErrors:
     """Errors on the split that `evaluation.split` names, by size and sequence; `bodies` pose the labels."""
-    split = plain["evaluation"]["split"]
-    data.prepare(split)
     errors = ResolutionErrors(bodies)
     trainer = quiet_trainer(plain, folder, [errors, Progress()])
-    loader = data.test_dataloader if split == "test" else data.val_dataloader
     data.trainer = trainer  # its ranks split the people
     module = network if isinstance(network, ExternalModule) else EvaluationModule(network, body)
-    module_data = _OneSplit(data, loader, sequences_of(getattr(data, split)))
-    trainer.test(module, datamodule=module_data, verbose=False)
+    trainer.test(module, datamodule=_OneSplit(data, plain["evaluation"]["split"]), verbose=False)
     return errors
 
 
 class _OneSplit(pl.LightningDataModule):
     """The chosen split as test data."""
 
-    def __init__(self, data: PeopleDataModule, loader: Any, sequences: np.ndarray | None) -> None:
+    def __init__(self, data: PeopleDataModule, split: str) -> None:
         super().__init__()
-        self.resolution, self.protocol, self.sequences = data.resolution, data.protocol, sequences
-        self._loader = loader
+        self.resolution, self.protocol = data.resolution, data.protocol
+        self._data, self._split = data, split
+
+    def prepare_data(self) -> None:
+        self._data.prepare(self._split)
+
+    def setup(self, stage: str) -> None:
+        self._data.prepare(self._split)
+        self.sequences = sequences_of(getattr(self._data, self._split))
 
     def test_dataloader(self) -> Any:
-        return self._loader()
+        return self._data.test_dataloader() if self._split == "test" else self._data.val_dataloader()
 
 
 def rival(name: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:

@@ -25,6 +25,7 @@ from rscnet.data.plan import BatchKey
 from rscnet.learning.external import ExternalModule
 from rscnet.loggers.mirrors import log_results
 from rscnet.models.rscnet import RSCNet
+from rscnet.ranks import is_rank_zero
 from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival, truth_bodies
@@ -81,6 +82,8 @@ def write_tables(
         other_body = body if trained is None else trained.body
         other_data = data if trained is None else data_for(trained, plain)
         tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
+    if not is_rank_zero():  # all ranks measure, the first one writes
+        return tables
     say(table(tables))
     if measured.by_sequence:
         say(sequence_table(measured.by_sequence))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,8 @@ from rscnet.errors import UserError
 from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
 from rscnet.models.checkpoint import load_weights
-from rscnet.tasks.common import build_data, set_up_process
+from rscnet.ranks import is_rank_zero, wait_for_all
+from rscnet.tasks.common import agreement, build_data, set_up_process
 from rscnet.tasks.results import write_results
 from rscnet.trained import initialise
 
@@ -35,29 +35,31 @@ def run(config: RunConfig) -> float | None:
     if config.name == "none":
         raise UserError(f"experiment: task=train needs one of {', '.join(experiments())}")
     folder = run_folder(config)
-    if config.fresh and folder.exists():
+    if config.fresh and folder.exists() and is_rank_zero():
         shutil.rmtree(folder)
-    if (folder / records.RESULT).exists():
+    if not config.fresh and (folder / records.RESULT).exists():
         say(f"already complete: {folder} (fresh=true starts over)")
-        return _main_figure(folder)
+        return records.main_figure(folder)
     set_up_process(config)
     plain = config.plain()
     say(f"run folder: {folder}")
     records.write_config(folder, plain)
     records.write_json(folder / records.PROVENANCE, records.provenance())
     data = build_data(plain)
-    data.prepare("train", "val")
+    data.require("train", "val")
+    if is_rank_zero():  # the others find everything in place when they meet it in the trainer
+        data.prepare("train", "val")
     module: pl.LightningModule = build(plain["model"], "model")
-    resume, step = _newest_checkpoint(folder / "checkpoints")
+    resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder / "checkpoints")
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
     records.JsonLinesLogger(folder).rewind(step)
     with mirrors(plain, folder) as opened:
         trainer = _trainer(plain, folder, len(data.epochs), opened)
         _fit(trainer, module, data, resume)
-        if trainer.is_global_zero:
-            write_results(config, folder, module, data)
-    return _main_figure(folder)
+        write_results(config, folder, module, data)
+        wait_for_all()
+    return records.main_figure(folder)
 
 
 def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:
@@ -70,7 +72,7 @@ def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningData
 
 
 def _trainer(plain: dict[str, Any], folder: Path, epochs: int, opened: Sequence[Mirror]) -> pl.Trainer:
-    callbacks = []
+    callbacks: list[pl.Callback] = [agreement(plain)]
     for name, node in plain["callbacks"].items():
         if node is None:
             continue
@@ -106,9 +108,3 @@ def _newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
             continue
         return path, int(content["global_step"])
     return None, 0
-
-
-def _main_figure(folder: Path) -> float | None:
-    by_size = json.loads((folder / records.RESULT).read_text()).get("by_size", {})
-    values = [row["pa_mpjpe"] for row in by_size.values()]
-    return sum(values) / len(values) if values else None

@@ -146,6 +146,7 @@ class Saver(SimpleNamespace):
     """A trainer that writes its step."""
 
     is_global_zero = True
+    world_size = 1
 
     def save_checkpoint(self, path) -> None:
         path.write_text(str(self.global_step))

@@ -24,7 +24,7 @@ def module(experiment: str, *words: str) -> tuple[RSCNetModule, dict[str, float]
     built: RSCNetModule = build(plain["model"], "model")
     logged: dict[str, float] = {}
     built.log = lambda name, value, **_: logged.__setitem__(name, float(value))  # type: ignore[method-assign]
-    built._trainer = SimpleNamespace(datamodule=data_module(STAGES), global_step=3)  # type: ignore[assignment]
+    built._trainer = SimpleNamespace(datamodule=data_module(STAGES), global_step=3, world_size=1)  # type: ignore[assignment]
     return built, logged
 
 

@@ -1,0 +1,1 @@
+"""Sweeps: many runs by one command, each in a process of its own."""

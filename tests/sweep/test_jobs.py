@@ -1,0 +1,90 @@
+"""Sweeps without training: which command lines are sweeps, where they lie, how jobs are recorded."""
+
+import json
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from rscnet.config.compose import compose
+from rscnet.config.fingerprint import run_folder
+from rscnet.errors import UserError
+from rscnet.sweep import jobs
+from rscnet.sweep.jobs import clean_environment, run_job
+from rscnet.sweep.start import is_sweep, sweep_folder
+from rscnet.sweep.summary import report_failures, write_summary
+
+RSC = ["experiment=rsc_full", "preset=smoke"]
+
+
+def test_what_a_sweep_is():
+    assert is_sweep(["-m", *RSC, "seed=0,1"])
+    assert is_sweep(["sweep=ablation_components"])
+    assert not is_sweep([*RSC, "sweep=none"])
+    assert not is_sweep(RSC)
+
+
+def test_the_same_sweep_finds_its_folder_again():
+    words = ["sweep=search", "preset=smoke", "seed=0,1"]
+    folder = sweep_folder([*words, "paths.output=/x"])
+    assert folder.parent == Path("/x/sweeps/search")
+    launched = [*reversed(words), "hydra/launcher=joblib", "hydra.sweeper.n_trials=9", "logger=csv", "paths.output=/x"]
+    assert sweep_folder(launched) == folder
+    assert sweep_folder(["sweep=search", "preset=cpu", "seed=0,1", "paths.output=/x"]) != folder
+
+
+def test_a_job_does_not_take_itself_for_a_rank_of_another_run():
+    inherited = {"LOCAL_RANK": "1", "MASTER_PORT": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "3", "HOME": "/x"}
+    assert clean_environment(inherited) == {"SLURM_PROCID": "3", "HOME": "/x"}
+
+
+@pytest.fixture
+def fake_runs(monkeypatch) -> list[list[str]]:
+    """Jobs call a stand-in that writes results, and fails for seed 1."""
+    started: list[list[str]] = []
+
+    def popen(command: list[str], **settings):
+        started.append(command[3:])
+        config = compose(command[3:])
+        folder, figure = run_folder(config), 50.0 + config.seed
+        folder.mkdir(parents=True)
+        script = "echo working; echo error: no luck with this seed; exit 1"
+        if config.seed != 1:
+            result = {"by_size": {"64": {"pa_mpjpe": figure}}}
+            script = f"echo working; echo '{json.dumps(result)}' > '{folder}/result.json'"
+        return subprocess.Popen(["sh", "-c", script], **settings)
+
+    monkeypatch.setattr(jobs, "subprocess", SimpleNamespace(Popen=popen, STDOUT=subprocess.STDOUT))
+    return started
+
+
+def test_a_failed_job_is_recorded_and_complete_ones_are_skipped(fake_runs, tmp_path, capsys):
+    sweep = tmp_path / "sweeps" / "some" / "abc"
+    values = [run_job([*RSC, f"seed={seed}", "sweep=some", "hydra.x=1"], sweep, seed) for seed in range(3)]
+    assert values == [50.0, None, 52.0]
+    assert len(fake_runs) == 3
+    assert not [word for words in fake_runs for word in words if word.startswith(("sweep", "hydra"))]
+    write_summary(sweep, ["sweep=some"])
+    summary = json.loads((sweep / "sweep.json").read_text())
+    assert (summary["name"], summary["complete"], summary["failed"], summary["group"]) == ("some", 2, 1, "some-abc")
+    failed = summary["jobs"][1]
+    assert (failed["status"], failed["exit_code"], failed["message"]) == ("failed", 1, "no luck with this seed")
+    assert "working" in (sweep / failed["log"]).read_text()
+    with pytest.raises(UserError, match=rf"^{failed['name']}: no luck with this seed .*\nsweep: 1 jobs failed"):
+        report_failures(sweep)
+    capsys.readouterr()
+    (sweep / failed["folder"]).rmdir()
+    assert [run_job([*RSC, f"seed={seed}"], sweep, seed) for seed in range(3)] == [50.0, None, 52.0]
+    assert len(fake_runs) == 4  # only the one that was missing
+    assert capsys.readouterr().out.count("was complete") == 2
+    assert json.loads((sweep / "sweep.json").read_text())["jobs"][0]["seconds"] is not None
+
+
+def test_a_job_that_does_not_compose_fails_alone(fake_runs, tmp_path):
+    sweep = tmp_path / "sweeps" / "some" / "abc"
+    assert run_job([*RSC, "ablation=temperature_05", "loss.contrastive.temperature=0.1"], sweep, 7) is None
+    assert not fake_runs
+    record = json.loads((sweep / "jobs" / "job7.json").read_text())
+    assert record["status"] == "failed"
+    assert record["message"].startswith("ablation=temperature_05: its card says")

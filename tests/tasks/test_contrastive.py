@@ -8,6 +8,8 @@ from PIL import Image
 from small_people import noise
 from small_runs import run
 
+from rscnet.run import main
+
 HEAD = "keypoint_head={_target_: rscnet.models.dense.DenseHead, _partial_: true, channels: 8, parts: 0}"
 QUICK = ["curriculum.stages.stage2=null", "curriculum.stages.stage3=null", "evaluation.panel_samples=0"]
 
@@ -45,6 +47,7 @@ def test_any_folder_of_pictures_will_do(tmp_path):
     pictures.mkdir()
     for i in range(24):
         Image.fromarray(noise(48, seed=i)).save(pictures / f"{i}.png")
-    words = ["data=images", f"paths.data={pictures}", "curriculum.stages.stage1=null", *QUICK]
-    folder = run(tmp_path / "out", "experiment=contrastive_pretrain", *words)
-    assert json.loads((folder / "result.json").read_text())["steps"] >= 1
+    words = ["data=images", f"paths.data={pictures}", "curriculum.stages.stage1=null", f"paths.output={tmp_path}"]
+    main(["experiment=contrastive_pretrain", "preset=smoke", *words, *QUICK])
+    (result,) = tmp_path.rglob("result.json")
+    assert json.loads(result.read_text())["steps"] >= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -24,8 +25,12 @@ SLIPS = frozenset({"bytescale", "accumulate_gain", "bgr_luma", "keep_confidences
 
 def science(config: RunConfig) -> dict[str, Any]:
     """The part of a configuration that decides what is learned, the seed excepted."""
-    plain = config.plain()
-    chosen = {key: _without(plain[key]) for key in SCIENCE}
+    return science_of(config.plain())
+
+
+def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a plain configuration, which may be an older one that lacks keys."""
+    chosen = {key: _without(plain.get(key)) for key in SCIENCE}
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
     return chosen

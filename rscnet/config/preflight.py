@@ -30,10 +30,8 @@ def preflight(config: RunConfig) -> None:
         for path, text in found
         if not any(path.endswith("." + other) and text == same for other, same in found)
     ]
-    for key in ("input", "boxes"):
-        value = plain[key]
-        if value is not None and not Path(value).exists():
-            problems.append(f"{key}: no such file or folder: {value}")
+    named = [("input", path) for path in config.inputs()] + [("boxes", plain["boxes"])]
+    problems += [f"{key}: no such file or folder: {path}" for key, path in named if path and not Path(path).exists()]
     if problems:
         raise UserError("\n".join(problems))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -120,6 +121,13 @@ class Card(Strict):
     why: str
 
 
+class Report(Strict):
+    """How `report` compares methods: with `baseline`, or the first of `baselines` that is among them."""
+
+    baseline: str | None = None
+    baselines: list[str] = []
+
+
 class RunConfig(Strict):
     """The whole composed tree."""
 
@@ -165,6 +173,7 @@ class RunConfig(Strict):
     render: Component
     evaluation: Evaluation
     prediction: Prediction
+    report: Report
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
@@ -185,6 +194,12 @@ class RunConfig(Strict):
                 f"image_size={self.image_size}; use resolution=compact with 112 px, resolution=paper with 224 px"
             )
         return self
+
+    def inputs(self) -> list[str]:
+        """The paths that `input` names: one, or several separated by commas, in brackets or not."""
+        if self.input is None or Path(self.input).exists():
+            return [] if self.input is None else [self.input]
+        return [path.strip() for path in self.input.strip("[]").split(",")]
 
     def plain(self) -> dict[str, Any]:
         """Dictionaries, lists, strings and numbers only, with `_target_` keys: what checkpoints and files hold."""

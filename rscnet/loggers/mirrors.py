@@ -67,7 +67,7 @@ def results_table(tables: Tables) -> tuple[list[str], list[list[Any]]]:
     first = next(iter(tables.values()))
     metrics = list(next(iter(first.values())))
     rows = [
-        [metric, method, *(by_size[size][metric] for size in first)]
+        [metric, method, *(by_size.get(size, {}).get(metric) for size in first)]
         for metric in metrics
         for method, by_size in tables.items()
     ]

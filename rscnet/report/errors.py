@@ -16,9 +16,9 @@ MEAN = 0  # stands for the mean over sizes where a size is expected
 def errors_of(method: Method) -> dict[tuple[str, int], Estimate]:
     """Estimates over seeds by metric and size; size 0 is the mean over sizes."""
     tables = [run.errors for run in method.complete if run.errors]
-    sizes = [size for size in (tables[0] if tables else {}) if all(size in table for table in tables)]
     found = {}
-    for metric in TITLES:
+    for metric in TITLES if tables else ():
+        sizes = [size for size in tables[0] if all(metric in table.get(size, {}) for table in tables)]
         for size in sizes:
             found[metric, size] = estimate([table[size][metric] for table in tables])
         if sizes:
@@ -52,7 +52,7 @@ def ordered(methods: Sequence[Method], baselines: Sequence[str]) -> tuple[list[M
     Raises:
         UserError: baselines that were asked for, none of which is there.
     """
-    measured = {m.label: e["pa_mpjpe", MEAN].mean for m in methods if (e := errors_of(m))}
+    measured = {m.label: e["pa_mpjpe", MEAN].mean for m in methods if ("pa_mpjpe", MEAN) in (e := errors_of(m))}
     ranked = sorted(methods, key=lambda method: -measured.get(method.label, float("-inf")))
     ranked = [m for m in ranked if m.label in measured] + [m for m in ranked if m.label not in measured]
     if not measured:
@@ -70,7 +70,7 @@ def known_baseline(methods: Sequence[Method], label: str) -> None:
     Raises:
         UserError: with the labels that are.
     """
-    labels = [method.label for method in methods if errors_of(method)]
+    labels = [method.label for method in methods if ("pa_mpjpe", MEAN) in errors_of(method)]
     if label not in labels:
         raise UserError(f"report.baseline: no method '{label}' with results; there are: {', '.join(labels) or 'none'}")
 
@@ -83,7 +83,7 @@ def error_section(methods: Sequence[Method]) -> Section:
     for metric, title in TITLES.items():
         lines = []
         for name, rows in others.items():
-            shown = [size for size in sizes if size in rows]
+            shown = [size for size in sizes if metric in rows.get(size, {})]
             lines.append(Series(name, shown, [rows[size][metric] for size in shown], dashed=True))
         for colour, method in enumerate(methods):
             found = errors_of(method)
@@ -91,12 +91,13 @@ def error_section(methods: Sequence[Method]) -> Section:
             if shown:
                 lines.append(_line(method.label, shown, [found[metric, size] for size in shown], colour))
         ticks = [(float(size), str(size)) for size in sorted(sizes)]
-        panels.append(Panel(title, "person crop (pixels)", "mm", lines, ticks, log_x=True, markers=True))
+        if any(line.x for line in lines):
+            panels.append(Panel(title, "person crop (pixels)", "mm", lines, ticks, log_x=True, markers=True))
     counts = sorted({len(method.complete) for method in methods if method.complete})
     words = "Lower is better. Shaded: 95 % confidence interval over seeds (Student's t)."
     if counts == [1]:
         words = "Lower is better. One seed each, so there are no confidence intervals."
-    return Section("Error against resolution", words, [Chart("error_vs_resolution", panels)] if sizes else [])
+    return Section("Error against resolution", words, [Chart("error_vs_resolution", panels)] if panels else [])
 
 
 def _line(label: str, x: Sequence[float], values: Sequence[Estimate], colour: int, dashed: bool = False) -> Series:
@@ -119,9 +120,10 @@ def ablation_section(methods: Sequence[Method], baseline: Method | None) -> Sect
         columns = [*sizes, MEAN]
         values: dict[str, dict[int, Estimate]] = {}
         for name, rows in others.items():
-            known = {size: Estimate(rows[size][metric], None, 1) for size in sizes if size in rows}
-            mean = sum(value.mean for value in known.values()) / len(known)
-            values[name] = known | {MEAN: Estimate(mean, None, 1)}
+            known = {size: Estimate(rows[size][metric], None, 1) for size in sizes if metric in rows.get(size, {})}
+            if known:
+                mean = sum(value.mean for value in known.values()) / len(known)
+                values[name] = known | {MEAN: Estimate(mean, None, 1)}
         for method in methods:
             found = errors_of(method)
             values[method.label] = {size: found[metric, size] for size in columns if (metric, size) in found}
@@ -136,6 +138,8 @@ def ablation_section(methods: Sequence[Method], baseline: Method | None) -> Sect
             count = max(value.count for value in row.values())
             seeds = "–" if name in others else str(count)
             rows.append([name, seeds, *(_cell(row.get(c), base.get(c), best[c]) for c in columns)])
+        if not rows:
+            continue
         heads = ["method", "seeds", *(f"{size} px" for size in sizes), "mean"]
         tables.append(Table(heads, rows, f"{title} in mm"))
     words = f"Mean over seeds ± 95 % confidence; small: difference to **{baseline.label}**; bold: best of the column."

@@ -58,11 +58,15 @@ def _summary(found: Sequence[Method], baseline: Method | None, runs: Sequence[Ru
             lines.append(f"**{state.capitalize()}**: {', '.join(named)}.")
     if lost:
         lines.append(f"**Failed before they began**: {'; '.join(lost)}.")
-    ranked = sorted((e["pa_mpjpe", MEAN].mean, m.label) for m in found if (e := errors_of(m)))
+    measured = [(errors_of(method), method.label) for method in found]
+    ranked = sorted(
+        (errors["pa_mpjpe", MEAN].mean, label) for errors, label in measured if ("pa_mpjpe", MEAN) in errors
+    )
     if ranked and baseline is not None:
         value, label = ranked[0]
         delta = value - errors_of(baseline)["pa_mpjpe", MEAN].mean
-        versus = "" if label == baseline.label else f", {delta:+.1f} mm to {baseline.label}".replace("-", "−")
+        change = f"{delta:+.1f} mm".replace("-", "−")
+        versus = "" if label == baseline.label else f", {change} to {baseline.label}"
         lines.append(f"Lowest PA-MPJPE, mean over sizes: **{label}**, {value:.1f} mm{versus}.")
     results = [run.result for run in counts["complete"] if run.result and "split" in run.result]
     protocols = {(result["split"], result["samples"]) for result in results}

@@ -29,8 +29,8 @@ def curve_section(methods: Sequence[Method]) -> Section:
         if lines:
             panels.append(Panel(name, "step", "", lines))
     words = (
-        "Mean over seeds; shaded: from the smallest to the largest. Unfinished and failed runs are dashed. Losses are those of "
-        "the training batches, whose resolutions change from stage to stage."
+        "Mean over seeds; shaded: from the smallest to the largest. Unfinished and failed runs are dashed. Losses are "
+        "those of the training batches, whose resolutions change from stage to stage."
     )
     return Section("Learning curves", words, [Chart("learning_curves", panels)] if panels else [])
 

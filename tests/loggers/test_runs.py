@@ -19,19 +19,18 @@ WORDS = [
     "callbacks.checkpoints.every_n_steps=5",
     "callbacks.pictures.people=1",
     "evaluation.panel_samples=0",
-    "+logger.wandb.tags=[grid]",
+    "logger.wandb.group=ablation-monday",
+    "logger.wandb.tags=[grid]",
 ]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RSCNET_SWEEP", "ablation/monday")
-        with pytest.MonkeyPatch.context() as inner, pytest.raises(PowerCut):
-            at_step(inner, CUT, cut_power)
-            run(output, *WORDS)
-        return run(output, *WORDS)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        at_step(patch, CUT, cut_power)
+        run(output, *WORDS)
+    return run(output, *WORDS)
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +94,8 @@ def test_wandb_knows_the_run(files, folder):
     (first, second) = (wandb_file.run_record(path) for path in files)
     assert first.run_id == second.run_id == json.loads((folder / "mirrors" / "run.json").read_text())["id"]
     assert second.display_name == "rsc_full/base/seed0"
-    assert second.run_group == "ablation/monday"
-    assert list(second.tags) == ["base", "grid", "rsc_full", "smoke"]
+    assert second.run_group == "ablation-monday"
+    assert list(second.tags) == ["ablation-monday", "base", "grid", "rsc_full", "smoke"]
     assert (second.project, second.job_type) == ("rscnet", "train")
     config = wandb_file.config(files[-1])
     assert config["loss"]["contrastive"]["temperature"] == 0.1

@@ -44,9 +44,11 @@ def draw_panel(prediction: Prediction, body: BodyModel, batch: Batch, people: in
         rows = [view * count + person for view in range(views)]
         inputs = [_enlarged(pictures[row]) for row in rows]
         meshes = [Mesh(vertices[row], faces, Camera.of_crop(0, 0, CELL)) for row in rows]
+        labelled = bool(batch.target.has_smpl[person])
         true_mesh = Mesh(true_vertices[person], faces, Camera.of_crop(0, 0, CELL), colour=TRUTH_COLOUR)
-        cells += [*inputs, overlay(inputs[0], [true_mesh])]
-        labels += [*(f"{int(batch.sizes[view, person])} px" for view in range(views)), "truth"]
+        cells += [*inputs, overlay(inputs[0], [true_mesh] if labelled else [])]
+        labels += [*(f"{int(batch.sizes[view, person])} px" for view in range(views))]
+        labels.append("truth" if labelled else "no true body")
         cells += [overlay(picture, [mesh]) for picture, mesh in zip(inputs, meshes, strict=True)]
         cells.append(side_view(meshes[0], CELL))
         labels += [*("predicted" for _ in rows), "side"]

@@ -92,6 +92,8 @@ def measure(
     data.trainer = trainer  # its ranks split the people
     module = network if isinstance(network, ExternalModule) else EvaluationModule(network, body)
     trainer.test(module, datamodule=_OneSplit(data, plain["evaluation"]["split"]), verbose=False)
+    for truth in bodies.values():
+        truth.cpu()  # the trainer leaves its own module there, and the next one expects them
     return errors
 
 

@@ -7,7 +7,21 @@ from typing import Any
 
 # who ran it, where, and how it is called: no difference between methods
 ASIDE = frozenset(
-    {"name", "ablation", "card", "group", "seed", "fresh", "paths", "input", "boxes", "output", "checkpoint", "logger"}
+    {
+        "name",
+        "ablation",
+        "card",
+        "group",
+        "seed",
+        "fresh",
+        "paths",
+        "input",
+        "boxes",
+        "output",
+        "checkpoint",
+        "logger",
+        "threads",
+    }
 )
 PLACES = frozenset({"cache_dir", "folder"})  # at any depth
 ABSENT = object()

@@ -29,14 +29,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """One line: `low` and `high` bound its confidence interval; `colour` is an index of the palette, None is grey."""
+    """One line: `low` and `high` bound its confidence interval; `colour` is an index of the palette, from -1 downwards
+    of the greys."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
-    colour: int | None = None
+    colour: int = 0
     dashed: bool = False
 
 

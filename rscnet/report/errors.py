@@ -82,9 +82,9 @@ def error_section(methods: Sequence[Method]) -> Section:
     panels = []
     for metric, title in TITLES.items():
         lines = []
-        for name, rows in others.items():
+        for number, (name, rows) in enumerate(others.items()):
             shown = [size for size in sizes if metric in rows.get(size, {})]
-            lines.append(Series(name, shown, [rows[size][metric] for size in shown], dashed=True))
+            lines.append(Series(name, shown, [rows[size][metric] for size in shown], colour=-1 - number, dashed=True))
         for colour, method in enumerate(methods):
             found = errors_of(method)
             shown = [size for size in sizes if (metric, size) in found]

@@ -106,20 +106,26 @@ class Predictor:
         trained: network, body and the configuration that they were trained with.
         device: of torch, or auto for a GPU where there is one.
         box_scale: side of the square crop over the longer side of a person's box.
+        bilinear: crops are brought to the network's size bilinearly, as the released demo does (spec section 10, Q4).
 
     Raises:
         UserError: a device that does not exist here.
     """
 
-    def __init__(self, trained: Trained, device: str = "auto", box_scale: float = 1.2) -> None:
-        self.trained, self.box_scale, self.device = trained, box_scale, _device(device)
+    def __init__(self, trained: Trained, device: str = "auto", box_scale: float = 1.2, bilinear: bool = False) -> None:
+        self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
         self._network = trained.network.to(self.device).eval()
         self._body = trained.body.to(self.device)
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: str | Path, device: str = "auto", box_scale: float = 1.2, smpl: str | None = None
+        cls,
+        checkpoint: str | Path,
+        device: str = "auto",
+        box_scale: float = 1.2,
+        smpl: str | None = None,
+        bilinear: bool = False,
     ) -> Self:
         """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
         the folder of the licensed body files, for networks trained with them.
@@ -127,7 +133,7 @@ class Predictor:
         Raises:
             UserError: nothing of that name, a damaged file, another kind of model, or no such device.
         """
-        return cls(load_trained(str(checkpoint), smpl), device, box_scale)
+        return cls(load_trained(str(checkpoint), smpl), device, box_scale, bilinear)
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:
@@ -190,7 +196,7 @@ class Predictor:
         return views
 
     def _view(self, pixels: Picture, box: Box, crop: tuple[int, int, int]) -> _View:
-        return _View(resize(crop_square(pixels, *crop), self.trained.image_size), box, crop)
+        return _View(resize(crop_square(pixels, *crop), self.trained.image_size, self.bilinear), box, crop)
 
     def _people(self, waiting: Sequence[Sequence[_View]], batch_size: int) -> Iterator[list[PersonPrediction]]:
         """The people of each picture, batched over pictures."""

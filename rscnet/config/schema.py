@@ -112,6 +112,7 @@ class Legacy(Strict):
     accumulate_gain: bool
     bgr_luma: bool
     keep_confidences: bool
+    demo_bilinear: bool
 
 
 class Card(Strict):

@@ -18,11 +18,12 @@ class Degradation(Protocol):
     ) -> UInt8[np.ndarray, "s s 3"]: ...
 
 
-def resize(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "s s 3"]:
-    """Bicubic resampling with antialiasing to a square of `size` pixels, through uint8 (spec section 5)."""
+def resize(image: UInt8[np.ndarray, "h w 3"], size: int, bilinear: bool = False) -> UInt8[np.ndarray, "s s 3"]:
+    """Bicubic (or bilinear) resampling with antialiasing to a square of `size` pixels, through uint8 (spec 5)."""
     if image.shape[:2] == (size, size):
         return image
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+    kind = Image.Resampling.BILINEAR if bilinear else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(image).resize((size, size), kind))
 
 
 def stretch(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

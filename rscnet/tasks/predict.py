@@ -55,7 +55,9 @@ def run(config: RunConfig) -> None:
     set_up_process(config)
     renderer: Renderer = build(config.plain()["render"], "render")
     device = "cpu" if (config.trainer.model_extra or {}).get("accelerator") == "cpu" else "auto"
-    predictor = Predictor.from_checkpoint(config.checkpoint, device, config.prediction.box_scale, config.paths.smpl)
+    predictor = Predictor.from_checkpoint(
+        config.checkpoint, device, config.prediction.box_scale, config.paths.smpl, config.legacy.demo_bilinear
+    )
     output = output_folder(config)
     job = PredictionJob(predictor, renderer, output, config.prediction.picture_size, config.prediction.turntable)
     origin = _origin(config, predictor)

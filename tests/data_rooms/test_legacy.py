@@ -1,19 +1,25 @@
 """What the released code does without meaning to, switch by switch, against values computed by hand."""
 
+from pathlib import Path
+
 import albumentations as A
 import numpy as np
 import pytest
+from PIL import Image
 from small_people import RESOLUTION, SIZE, people
 
 from rscnet.config.compose import compose
 from rscnet.config.fingerprint import digest, science
 from rscnet.data.augmentation import Augmentation, flip_sample
-from rscnet.data.degradations import Bicubic
+from rscnet.data.degradations import Bicubic, resize
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey
 from rscnet.data.sample import Sample
 from rscnet.data.views import ViewDataset, denormalise
+from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24
+from rscnet.predictor import Predictor
+from rscnet.tasks import predict
 
 GAIN = A.MultiplicativeNoise(multiplier=(0.5, 0.5), per_channel=False, elementwise=False, p=1.0)
 
@@ -63,6 +69,26 @@ def test_confidences_of_3d_joints_stay_on_their_side() -> None:
         np.testing.assert_array_equal(again.joints_3d, sample.joints_3d)
     finally:
         sample.joints_3d[left, 3] = 1
+
+
+def test_the_demo_enlarges_bilinearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corner = np.zeros((2, 2, 3), np.uint8)
+    corner[:, 1] = 200
+    # pixel centres at a quarter and three quarters of the way; bicubic overshoots
+    assert resize(corner, 4, bilinear=True)[0, :, 0].tolist() == [0, 50, 150, 200]
+    assert resize(corner, 4)[0, 1, 0] < 50
+    Image.fromarray(corner).save(tmp_path / "a.png")
+    asked = []
+    monkeypatch.setattr(Predictor, "from_checkpoint", lambda *words: asked.append(words[-1]) or _stop())
+    for words in ([], ["legacy=official"]):
+        config = compose(["task=predict", "checkpoint=none", f"input={tmp_path}", f"output={tmp_path}", *words])
+        with pytest.raises(UserError, match="enough"):
+            predict.run(config)
+    assert asked == [False, True]
+
+
+def _stop() -> None:
+    raise UserError("enough")
 
 
 def test_the_group_switches_all_and_words_switch_one() -> None:

@@ -32,8 +32,8 @@ class WandbRun(WandbLogger):
     Args:
         save_dir: folder of the run, which holds `config.yaml` and `provenance.json`; wandb writes into its `wandb/`.
         project, entity: of wandb; entity None is the user's own.
-        group: runs shown together; None takes the run's own `group`, its sweep, else experiment and ablation.
-        tags: labels beside those of experiment, ablation, preset and sweep.
+        group: runs shown together, such as those of one sweep; None groups experiment and ablation.
+        tags: labels beside those of experiment, ablation, preset and group.
         mode: `auto` is online where a key is stored and the server answers, else offline; the environment's
             `WANDB_MODE` wins.
 
@@ -54,7 +54,6 @@ class WandbRun(WandbLogger):
         config = yaml.safe_load((folder / records.CONFIG).read_text())
         chosen, reason = choose_mode(os.environ.get("WANDB_MODE", mode))
         method = "/".join([config["name"], config["ablation"]])
-        group = group or config.get("group")  # a sweep names itself there
         super().__init__(
             name=f"{method}/seed{config['seed']}",
             save_dir=save_dir,

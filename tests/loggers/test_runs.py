@@ -11,6 +11,8 @@ import wandb_file
 from small_runs import PowerCut, at_step, cut_power, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rscnet.sweep.jobs import GROUP
+
 STEPS, CUT = 16, 13  # the checkpoint before the cut is of step 10, so that three steps are run twice
 WORDS = [
     "experiment=rsc_full",
@@ -19,7 +21,6 @@ WORDS = [
     "callbacks.checkpoints.every_n_steps=5",
     "callbacks.pictures.people=1",
     "evaluation.panel_samples=0",
-    "logger.wandb.group=ablation-monday",
     "logger.wandb.tags=[grid]",
 ]
 
@@ -27,10 +28,12 @@ WORDS = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
-        at_step(patch, CUT, cut_power)
-        run(output, *WORDS)
-    return run(output, *WORDS)
+    with pytest.MonkeyPatch.context() as sweep:
+        sweep.setenv(GROUP, "ablation-monday")
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+            at_step(patch, CUT, cut_power)
+            run(output, *WORDS)
+        return run(output, *WORDS)
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def run(config: RunConfig) -> None:
     if sets.row_count:
         say(sets)
     say(f"resolutions {resolution.ranges}, evaluated at {resolution.eval_sizes}")
-    say(_schedule(data, plain["model"].get("ramp", "up")))
+    say(_schedule(data, resolution, plain["model"].get("ramp", "up")))
     if isinstance(module.network, RSCNet):
         say(str(estimate(module.network, config.image_size, data.epochs)))
     if isinstance(data.train, SyntheticPeople):
@@ -114,14 +114,14 @@ def _annotated_sets(data: PeopleDataModule) -> Table:
     return shown
 
 
-def _schedule(data: PeopleDataModule, ramp: Literal["up", "down", "none"]) -> Table:
+def _schedule(data: PeopleDataModule, resolution: ResolutionSet, ramp: Literal["up", "down", "none"]) -> Table:
     """Steps and pictures of each pass, and where the losses across resolutions stand at its end."""
     length = len(data.train)
     factor = LinearRamp(data.curriculum.ramp_length(length), ramp)
     shown = Table(title=f"{length:,} training samples, {data.curriculum.total_steps(length):,} steps")
     for title in ("stage", "sizes drawn", "batch", "pictures per step", "steps", "epochs", "ramp at its end"):
         shown.add_column(title, justify="right", no_wrap=title == "sizes drawn")
-    drawn = [f"{low}..{high - 1}" if low < high else str(high) for low, high in data.resolution.ranges]
+    drawn = [f"{low}..{high - 1}" if low < high else str(high) for low, high in resolution.ranges]
     before = 0
     for epoch in data.epochs:
         added, before = drawn[before : epoch.views], epoch.views

@@ -49,17 +49,6 @@ def shifted(images):
 
 def wrong_shape(images):
     return {{"joints": joints(images)[:, :14]}}
-
-def not_finite(images):
-    found = joints(images)
-    found[2] = float("nan")
-    return found
-
-def half(images):
-    return {{"betas": torch.zeros(len(images), 10)}}
-
-def crash(images):
-    raise ValueError("no weights")
 """
 
 
@@ -164,12 +153,7 @@ def test_true_bodies_are_gendered_and_predictions_neutral(external, tmp_path):
     ("function", "message"),
     [
         ("their_model:wrong_shape", r"joints (12, 14, 3), expected (12, 17, 3)"),
-        ("their_model:not_finite", "joints with nan or infinity, first in row 2"),
-        ("their_model:half", "returned betas without global_orient, body_pose"),
-        ("their_model:crash", "ValueError: no weights"),
         ("their_model:nothing", "their_model.py has no function nothing"),
-        ("no_such_package.model:f", "cannot import no_such_package.model"),
-        ("their_model", "expected package.module:function, got their_model"),
     ],
 )
 def test_what_a_function_does_wrong_is_one_line(function, message, external, capsys):

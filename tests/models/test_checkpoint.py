@@ -36,6 +36,16 @@ def test_saving_copes_with_shared_tensors(tmp_path):
     assert_same(load_weights(tmp_path / "w.safetensors")[0], shared)
 
 
+def test_half_precision_rounds_matrices_and_leaves_vectors(tmp_path, module):
+    save_safetensors(tmp_path / "w.safetensors", module, {}, half=True)
+    state, _ = load_weights(tmp_path / "w.safetensors")
+    assert {name for name, value in state.items() if value.dtype == torch.float16} == {"0.weight"}
+    weight = module[0].weight.detach().clone()
+    load_strict(module, state)
+    assert module[0].weight.dtype == torch.float32
+    torch.testing.assert_close(module[0].weight.detach(), weight.half().float(), rtol=0, atol=0)
+
+
 def test_failed_saving_leaves_the_old_file(tmp_path, module):
     path = tmp_path / "w.safetensors"
     save_safetensors(path, module, {"n": "1"})

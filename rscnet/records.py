@@ -21,17 +21,23 @@ from pytorch_lightning.utilities import rank_zero_only
 from rscnet.ranks import is_rank_zero
 
 CONFIG, PROVENANCE, METRICS, RESULT = "config.yaml", "provenance.json", "metrics.jsonl", "result.json"
+MAIN_FIGURES = {"pa_mpjpe": 1, "uv_hidden": -1, "ssim_novel": -1}
 PACKAGES = ("torch", "numpy", "pytorch-lightning", "torchmetrics", "hydra-core", "smplx", "albumentations", "rscnet")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all, on the first rank only."""
     if not is_rank_zero():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text)
+    temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -45,10 +51,15 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def main_figure(folder: Path) -> float | None:
-    """Mean PA-MPJPE in millimetres over the evaluation sizes of a finished run; None where no bodies are predicted."""
+    """What a finished run is judged by, lower is better: the mean over the evaluation sizes of PA-MPJPE in millimetres,
+    for textures of the negative PSNR of hidden texels, or where nobody knows the texture of the negative SSIM of other
+    views; None for other networks."""
     by_size = json.loads((folder / RESULT).read_text()).get("by_size", {})
-    values = [row["pa_mpjpe"] for row in by_size.values()]
-    return sum(values) / len(values) if values else None
+    for name, sign in MAIN_FIGURES.items():
+        values = [sign * row[name] for row in by_size.values() if name in row]
+        if values:
+            return sum(values) / len(values)
+    return None
 
 
 def provenance() -> dict[str, Any]:

@@ -141,3 +141,48 @@ class Batch(TensorStruct):
     target: Target
     identity: Int[Tensor, "n 2"]
     parts: Int[Tensor, "n hp wp"] | None = None
+
+
+@dataclass(frozen=True)
+class SurfaceView(TensorStruct):
+    """How the bodies in n pictures meet their UV maps, both ways round; all that rendering a texture needs.
+
+    Attributes:
+        face: index of the visible face at each pixel, -1 off the body.
+        barycentrics: weights of its three corners, 0 off the body.
+        place: where each covered texel falls, in [-1, 1] over the picture (x right, y down).
+        facing: cosine between the texel's normal and the way to the camera; 0 where it is hidden or off the picture.
+    """
+
+    face: Int[Tensor, "n h w"]
+    barycentrics: Float[Tensor, "n h w 3"]
+    place: Float[Tensor, "n k 2"]
+    facing: Float[Tensor, "n k"]
+
+
+@dataclass(frozen=True)
+class TextureBatch(TensorStruct):
+    """Textured people: n people, each in k pictures, the first of which a network sees at s sizes.
+
+    RGB in [0, 1] but for `inputs`. The rows of `surface` are the pictures, picture-major (k n).
+
+    Attributes:
+        inputs: the first picture degraded to each size and brought back, in [-1, 1].
+        sizes, scale_index: of the inputs, sizes in pixels of the person crop.
+        pictures: the person sharp; the first is where the inputs come from.
+        surface: how the person's body lies in each picture.
+        backgrounds: what a rendered person is laid on.
+        identity: (data set, person).
+        texture: the true UV map, None where nobody knows it.
+        prior: a UV map of somebody else, for priors on faces and hands.
+    """
+
+    inputs: Float[Tensor, "s n 3 h w"]
+    sizes: Int[Tensor, "s n"]
+    scale_index: Int[Tensor, "s n"]
+    pictures: Float[Tensor, "k n 3 h w"]
+    surface: SurfaceView
+    backgrounds: Float[Tensor, "k n 3 h w"]
+    identity: Int[Tensor, "n 2"]
+    texture: Float[Tensor, "n 3 t t"] | None = None
+    prior: Float[Tensor, "n 3 t t"] | None = None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -15,12 +15,17 @@ from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.config.build import build
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import Allowed, load_strict, load_weights, matches
+from rscnet.models.features import ReIDNet
 from rscnet.models.official import import_state
 from rscnet.models.rscnet import RSCNet
+from rscnet.models.texglo import TexGlo
+from rscnet.resolution import ResolutionSet
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
+BODIES, TEXTURES, FEATURES = "", "texture", "features"  # folders of shipped weights by kind of network
 NETWORK = "network."
 LICENSED = "rscnet.body.licensed."
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 class PredictsNoBodies(UserError):
@@ -51,12 +56,28 @@ class Trained:
         return [(int(low), int(high)) for low, high in self.config["resolution"]["ranges"]]
 
 
-def shipped() -> list[str]:
-    """Names of the weights inside the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+@dataclass(frozen=True)
+class TrainedTexture:
+    """A texture network in evaluation mode with the body whose UV maps it makes and its configuration."""
+
+    network: TexGlo
+    body: BodyModel
+    config: dict[str, Any]
+    path: Path
+
+    @property
+    def resolution(self) -> ResolutionSet:
+        """What the network's scale indices stand for."""
+        ranges = self.config["resolution"]["ranges"]
+        return ResolutionSet(ranges, [ranges[0][1]])
 
 
-def find(name: str) -> Path:
+def shipped(kind: str = BODIES) -> list[str]:
+    """Names of the weights inside the package, of one kind of network."""
+    return sorted(path.stem for path in (SHIPPED / kind).glob("*.safetensors"))
+
+
+def find(name: str, kind: str = BODIES) -> Path:
     """The weights file that a name, a file or a run folder stands for; of a run the last checkpoint, which its
     results were measured with, else the best.
 
@@ -71,9 +92,9 @@ def find(name: str) -> Path:
             if candidate.is_file():
                 return candidate
         raise UserError(f"checkpoint: the folder {path} holds no checkpoints/{LAST} or checkpoints/{BEST}")
-    if (SHIPPED / f"{name}.safetensors").is_file():
-        return SHIPPED / f"{name}.safetensors"
-    names = ", ".join(shipped()) or "none"
+    if (SHIPPED / kind / f"{name}.safetensors").is_file():
+        return SHIPPED / kind / f"{name}.safetensors"
+    names = ", ".join(shipped(kind)) or "none"
     raise UserError(f"checkpoint: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
 
 
@@ -113,6 +134,36 @@ def load_trained(name: str, smpl: str | None = None) -> Trained:
         raise PredictsNoBodies(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
     load_strict(network, state, path)
     return Trained(network.eval(), body, config, path)
+
+
+def load_texture(name: str, smpl: str | None = None) -> TrainedTexture:
+    """The trained texture network that `name` stands for (see `find`); `smpl` as in `load_trained`.
+
+    Raises:
+        UserError: nothing of that name, a damaged file, or weights of another kind of model.
+    """
+    path = find(name, TEXTURES)
+    network, config = _rebuilt(path, TexGlo)
+    return TrainedTexture(network, build(_on_this_machine(config["body"], smpl), "body"), config, path)
+
+
+def feature_network(name: str) -> ReIDNet:
+    """The network that `experiment=reid` trained: a shipped name, a weights file or a run folder.
+
+    Raises:
+        UserError: nothing of that name, a damaged file, or weights of another kind of model.
+    """
+    return _rebuilt(find(name, FEATURES), ReIDNet)[0]
+
+
+def _rebuilt(path: Path, kind: type[_Network]) -> tuple[_Network, dict[str, Any]]:
+    state, config = read(path)
+    network = build(config["model"]["network"], "model.network")
+    if not isinstance(network, kind):
+        found = type(network).__name__
+        raise UserError(f"{path}: holds a {found} (experiment={config.get('name')}); expected a {kind.__name__}")
+    load_strict(network, state, path)
+    return network.eval(), config
 
 
 def initialise(network: nn.Module, name: str, allow: Allowed) -> str:

@@ -10,11 +10,25 @@ import json
 from pathlib import Path, PurePath
 from typing import Any
 
+from torch import nn
+
 from rscnet import __version__, records
 from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import save_safetensors
-from rscnet.trained import SHIPPED, load_trained
+from rscnet.trained import (
+    BODIES,
+    FEATURES,
+    SHIPPED,
+    TEXTURES,
+    Trained,
+    TrainedTexture,
+    feature_network,
+    find,
+    load_texture,
+    load_trained,
+    read,
+)
 
 CARD = """# {name}
 
@@ -33,15 +47,25 @@ people only; no licensed data, no foreign weights. Licence: Apache-2.0, like the
 | rscnet | {version} |
 | stored as | float16 kernels and matrices, float32 vectors; the figures below were measured before the rounding |
 
-## Errors on {samples} embedded test people, mm
+{results}
+"""
+
+BODY_RESULTS = """## Errors on {samples} embedded test people, mm
 
 | crop | MPJPE | PA-MPJPE | PVE |
 |---|---|---|---|
 {rows}
 
 Poses, clothes and backgrounds of the test people occur in no training picture. Real photographs differ from embedded
-people more than the test split does, so expect larger errors on them.
-"""
+people more than the test split does, so expect larger errors on them."""
+
+TEXTURE_RESULTS = """## {samples} embedded test people
+
+PSNR of UV maps in dB over the texels that the picture shows and hides, SSIM of the same and of another view.
+
+| crop | method | visible | hidden | SSIM | SSIM, other view |
+|---|---|---|---|---|---|
+{rows}"""
 
 
 def card(name: str, folder: Path, config: dict[str, Any], parameters: float, recipe: str | None = None) -> str:
@@ -55,10 +79,6 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float, rec
         origin = json.loads((folder / records.PROVENANCE).read_text())
     except OSError as error:
         raise UserError(f"{error.filename}: missing; ship the weights of a finished run") from None
-    rows = [
-        f"| {size} px | {row['mpjpe']:.1f} | {row['pa_mpjpe']:.1f} | {row['pve']:.1f} |"
-        for size, row in result["by_size"].items()
-    ]
     return CARD.format(
         name=name,
         parameters=parameters / 1e6,
@@ -73,9 +93,41 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float, rec
         platform=origin["platform"],
         cpus=origin["cpus"],
         version=__version__,
-        samples=result["samples"],
-        rows="\n".join(rows),
+        results=_results(result, config["name"]),
     )
+
+
+def _results(result: dict[str, Any], name: str) -> str:
+    """The figures of a run as a table of its kind."""
+    if any("uv_hidden" in row for row in result["by_size"].values()):
+        figures = ("uv_visible", "uv_hidden", "ssim", "ssim_novel")
+        rows = [
+            f"| {size} px | {label} | " + " | ".join(f"{row[figure]:.3g}" for figure in figures) + " |"
+            for label, table in ({name: result["by_size"]} | result["rivals"]).items()
+            for size, row in table.items()
+        ]
+        return TEXTURE_RESULTS.format(samples=result["samples"], rows="\n".join(rows))
+    if not result["by_size"]:
+        shown = {key: value for key, value in result["metrics"].items() if key.startswith("val/")}
+        return "## Validation\n\n" + "\n".join(
+            f"- {key.removeprefix('val/')}: {value:.3g}" for key, value in shown.items()
+        )
+    rows = [
+        f"| {size} px | {row['mpjpe']:.1f} | {row['pa_mpjpe']:.1f} | {row['pve']:.1f} |"
+        for size, row in result["by_size"].items()
+    ]
+    return BODY_RESULTS.format(samples=result["samples"], rows="\n".join(rows))
+
+
+def _of(trained: Trained | TrainedTexture) -> tuple[nn.Module, dict[str, Any]]:
+    return trained.network, trained.config
+
+
+LOADERS = {
+    BODIES: lambda name: _of(load_trained(name)),
+    TEXTURES: lambda name: _of(load_texture(name)),
+    FEATURES: lambda name: (feature_network(name), read(find(name))[1]),
+}
 
 
 def main() -> None:
@@ -83,16 +135,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("name", help="name under which checkpoint=<name> will find the weights")
+    parser.add_argument("--kind", choices=LOADERS, default=BODIES, help="texture or features; by default bodies")
     parser.add_argument("--recipe", help="commands that lead to the weights, where one is not all")
     parser.add_argument("--weights", default="checkpoints/last.ckpt", help="which weights of the run (default: last)")
     arguments = parser.parse_args()
     try:
-        trained = load_trained(str(arguments.run / arguments.weights))
-        parameters = sum(p.numel() for p in trained.network.parameters())
-        text = card(arguments.name, arguments.run, trained.config, parameters, arguments.recipe)
-        record = json.dumps({"config": portable(trained.config), "version": __version__})
-        path = SHIPPED / f"{arguments.name}.safetensors"
-        save_safetensors(path, trained.network, {"rscnet": record}, half=True)
+        network, config = LOADERS[arguments.kind](str(arguments.run / arguments.weights))
+        parameters = sum(p.numel() for p in network.parameters())
+        text = card(arguments.name, arguments.run, config, parameters, arguments.recipe)
+        record = json.dumps({"config": portable(config), "version": __version__})
+        path = SHIPPED / arguments.kind / f"{arguments.name}.safetensors"
+        save_safetensors(path, network, {"rscnet": record}, half=True)
         records.write_text(path.with_suffix(".md"), text)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

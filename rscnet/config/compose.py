@@ -21,7 +21,7 @@ from rscnet.config.ablation import BASE, check_ablation
 from rscnet.config.schema import RunConfig, suggest, validate
 from rscnet.errors import UserError
 
-PATH_KEYS = ("checkpoint", "input", "boxes", "output")
+PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "output")
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -41,9 +41,10 @@ def within(folder: str | None, name: str) -> str:
 
 
 def register_resolvers() -> None:
-    """The pure functions that yaml files may use, as `${length:...}`, `${precision:...}` and `${within:...}`."""
+    """The pure functions that yaml files may use, as `${length:...}`, `${half:...}` and so on."""
     OmegaConf.register_new_resolver("within", within, replace=True)
     OmegaConf.register_new_resolver("length", len, replace=True)
+    OmegaConf.register_new_resolver("half", lambda value: value // 2, replace=True)
     OmegaConf.register_new_resolver("precision", automatic_precision, replace=True)
 
 

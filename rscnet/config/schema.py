@@ -32,6 +32,8 @@ class Paths(Strict):
     cache: str
     smpl: str | None = None
     data: str | None = None
+    market1501: str | None = None
+    results: str | None = None
 
 
 class People(Strict):
@@ -53,12 +55,13 @@ class EncoderSize(Strict):
 
 
 class TextureSize(Strict):
-    """The texture network, its UV map, its rate and the embedded people that it is trained on."""
+    """The texture network, its UV map and rate, the embedded people that it is trained on, and what judges it."""
 
     width: float = Field(gt=0)
     uv_size: int = Field(ge=16, multiple_of=16)
     lr: float = Field(gt=0)
     people: People
+    judges: dict[str, Component | None]
 
 
 class ResolutionConfig(Component):
@@ -102,6 +105,8 @@ class Prediction(Strict):
     box_scale: float = Field(gt=0)
     picture_size: int = Field(ge=16)
     turntable: int = Field(ge=0)
+    textured_views: int = Field(ge=0)
+    one_person: bool
 
 
 class Legacy(Strict):
@@ -144,7 +149,7 @@ class RunConfig(Strict):
     encoder: EncoderSize
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
-    texture: TextureSize
+    texglo: TextureSize
     workers: int = Field(ge=0)
     eval_batch_size: int = Field(ge=1)
     threads: int = Field(ge=0)
@@ -154,6 +159,7 @@ class RunConfig(Strict):
     init_allow: InitAllow
     external: External
     input: str | None
+    texture: str | None
     boxes: str | None
     output: str | None
     paths: Paths

@@ -28,16 +28,17 @@ _GAMMA = 2.2  # glTF takes plain and vertex colours as linear light, pictures as
 _Surface = tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"], Int[np.ndarray, "f 3"]]
 
 
-def write_obj(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
+def write_obj(path: str | Path, mesh: Mesh, centred: bool = True, picture: str | None = None) -> None:
     """Write Wavefront OBJ: geometry and normals, vertex colours where the mesh has them.
 
-    A texture goes to ``<name>.mtl`` and ``<name>.png`` beside the file. The file keeps the mesh's own vertices (UV are
-    indexed on their own), in order, so that vertex i is the body model's vertex i.
+    A texture goes to ``<name>.mtl`` and ``<name>.png`` (or ``picture``) beside the file. The file keeps the mesh's own
+    vertices (UV are indexed on their own), in order, so that vertex i is the body model's vertex i.
 
     Args:
         path: where to write; an existing file is replaced in one step.
         mesh: in the camera frame.
         centred: put the middle of the bounding box at the origin, away from the tens of metres of the camera's lens.
+        picture: name of the texture's file.
     """
     path = Path(path)
     positions, normals, faces = _surface(mesh, centred, welded=True)
@@ -45,7 +46,7 @@ def write_obj(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
     positions = positions if colours is None else np.hstack([positions, colours])
     lines = ["# rscnet: metres, y up, facing +z"]
     if mesh.texture is not None:
-        _write_material(path, mesh.texture)
+        _write_material(path, mesh.texture, picture or path.with_suffix(".png").name)
         lines += [f"mtllib {path.stem}.mtl", "usemtl body"]
     lines += ["v " + " ".join(f"{value:.6f}" for value in row) for row in positions.tolist()]
     uv = [] if mesh.texture is None else mesh.texture.vt.detach().cpu().tolist()
@@ -95,10 +96,11 @@ def _visual(mesh: Mesh) -> Any:
     return TextureVisuals(material=PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorFactor=linear))
 
 
-def _write_material(path: Path, texture: TextureMap) -> None:
-    picture = path.with_suffix(".png")
-    _write_atomically(picture, lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG"))
-    text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture.name}\n"
+def _write_material(path: Path, texture: TextureMap, picture: str) -> None:
+    _write_atomically(
+        path.with_name(picture), lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG")
+    )
+    text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture}\n"
     _write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
 
 

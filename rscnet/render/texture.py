@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rscnet.render.rasterizer import OUTSIDE, rasterize
+from rscnet.render.rasterizer import OUTSIDE, Fragments, rasterize
 
 
 def sample_texture(
@@ -64,6 +64,26 @@ def render_texture(
     """
     with torch.no_grad():
         fragments = rasterize(pixels, faces, height, width, cull)
-        uv = fragments.interpolate(vt, ft)
-    colours = sample_texture(texture, uv, fragments.image_index())
+    return paint(fragments, vt, ft, texture)
+
+
+def paint(
+    fragments: Fragments,
+    vt: Float[Tensor, "t 2"],
+    ft: Int[Tensor, "f 3"],
+    texture: Float[Tensor, "b c ht wt"],
+    per_vertex: bool = False,
+) -> tuple[Float[Tensor, "b c h w"], Bool[Tensor, "b h w"]]:
+    """`render_texture` of a surface that is rasterised already.
+
+    ``per_vertex`` looks the texture up at the UV vertices only and interpolates these colours over the faces, as the
+    renderer of the paper's first author does (spec section 9.1): texels between UV vertices then have no effect.
+    """
+    if per_vertex:
+        count, corners = len(texture), len(vt)
+        images = torch.arange(count, device=vt.device).repeat_interleave(corners)
+        at_vertices = sample_texture(texture, vt.repeat(count, 1), images).unflatten(0, (count, corners))
+        colours = fragments.interpolate(at_vertices, ft)
+    else:
+        colours = sample_texture(texture, fragments.interpolate(vt, ft), fragments.image_index())
     return fragments.dense(colours).permute(0, 3, 1, 2), fragments.mask()

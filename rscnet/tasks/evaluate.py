@@ -10,22 +10,26 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.learning.external import ExternalModule
+from rscnet.learning.texglo import TexGloModule
+from rscnet.tasks import textures
 from rscnet.tasks.common import build_data, data_for, set_up_process
 from rscnet.tasks.results import checkpoint_name, write_tables
 from rscnet.trained import load_trained, shipped
 
 
-def run(config: RunConfig) -> float:
+def run(config: RunConfig) -> float | None:
     """Measures `checkpoint` on the configured data and writes the same files as a training run.
 
     Returns:
-        Mean PA-MPJPE in millimetres over the evaluation sizes.
+        Mean PA-MPJPE in millimetres over the evaluation sizes; for texture networks see `rscnet.tasks.textures`.
 
     Raises:
         UserError: no checkpoint, or one that does not fit.
     """
     if config.model.target.endswith(ExternalModule.__name__):
         return _evaluate_external(config)
+    if config.model.target.endswith(TexGloModule.__name__):
+        return textures.run(config)
     if config.checkpoint is None:
         raise UserError(
             "checkpoint: task=evaluate needs checkpoint=<file | run folder | name>; "

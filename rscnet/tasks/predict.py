@@ -29,6 +29,7 @@ from rscnet.render.export import write_glb, write_obj
 from rscnet.render.pictures import overlay, side_view, turntable
 from rscnet.render.scene import PALETTE, Renderer
 from rscnet.tasks.common import set_up_process
+from rscnet.tasks.predict_texture import Texturing, texturer_for
 from rscnet.trained import shipped
 
 SUMMARY, OVERLAY, SIDE, OBJ, GLB, PARAMETERS = (
@@ -59,12 +60,18 @@ def run(config: RunConfig) -> None:
         config.checkpoint, device, config.prediction.box_scale, config.paths.smpl, config.legacy.demo_bilinear
     )
     output = output_folder(config)
-    job = PredictionJob(predictor, renderer, output, config.prediction.picture_size, config.prediction.turntable)
+    texturing = Texturing(
+        texturer_for(config, predictor), config.prediction.textured_views, config.prediction.one_person
+    )
+    job = PredictionJob(
+        predictor, renderer, output, config.prediction.picture_size, config.prediction.turntable, texturing
+    )
     origin = _origin(config, predictor)
     try:
         output.mkdir(parents=True, exist_ok=True)
         try:
             job.process(images, boxes)
+            job.write_fused()
         finally:  # whatever happens, what was written is listed
             records.write_json(output / SUMMARY, {**origin, **job.summary()})
     except OSError as error:
@@ -105,9 +112,11 @@ class PredictionJob:
     Attributes:
         picture_size: side of the pictures of one person in pixels.
         turntable: pictures around each body.
+        texturing: whether and how bodies are textured.
         done: what was predicted, by picture, as the summary lists it.
         skipped: pictures without boxes.
         failed: pictures that could not be read or do not fit their boxes.
+        fused: files of the one person whom all pictures show, where that was said.
     """
 
     predictor: Predictor
@@ -115,9 +124,11 @@ class PredictionJob:
     output: Path
     picture_size: int
     turntable: int
+    texturing: Texturing
     done: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    fused: list[str] = field(default_factory=list)
 
     def process(self, images: Sequence[Path], boxes: BoxFile | None) -> None:
         """Predicts and writes all pictures."""
@@ -135,9 +146,14 @@ class PredictionJob:
                     say(escape(f"{path.name}: {_count(len(people), 'person', 'people')}"))
             bar.update(task, completed=len(images))
 
+    def write_fused(self) -> None:
+        """The person whom all pictures show, where that was said."""
+        self.fused = self.texturing.write_fused(self.output, self.renderer)
+
     def summary(self) -> dict[str, Any]:
         """What was done, skipped and failed so far."""
-        return {"images": self.done, "skipped": self.skipped, "failed": self.failed}
+        fused = {"fused": self.fused} if self.fused else {}
+        return {**fused, "images": self.done, "skipped": self.skipped, "failed": self.failed}
 
     def _photos(
         self, images: Sequence[Path], boxes: BoxFile | None, pending: deque[tuple[Path, list[PersonBox] | None]]
@@ -196,12 +212,15 @@ class PredictionJob:
         pictures |= {f"turntable_{i:03d}.png": view for i, view in enumerate(views)}
         for name, content in pictures.items():
             _write_png(folder / name, content)
-        write_obj(folder / OBJ, mesh)
-        write_glb(folder / GLB, mesh)
+        written = self.texturing.write(folder, picture, person, mesh, self.renderer)
+        if not written:
+            write_obj(folder / OBJ, mesh)
+            write_glb(folder / GLB, mesh)
+            written = [OBJ, GLB]
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **person.arrays())  # type: ignore[arg-type]
         _write(folder / PARAMETERS, buffer.getvalue())
-        return [*pictures, OBJ, GLB, PARAMETERS]
+        return [*pictures, *written, PARAMETERS]
 
 
 def _origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
 from rscnet.learning.external import ExternalModule
+from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import log_results
 from rscnet.models.rscnet import RSCNet
 from rscnet.ranks import is_rank_zero
@@ -30,6 +31,7 @@ from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival, truth_bodies
 from rscnet.tasks.tables import sequence_table, table
+from rscnet.tasks.textures import write_textures
 from rscnet.trained import Trained
 
 CURVE, PANEL = "error_vs_resolution.png", "panel.png"
@@ -45,6 +47,9 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Cost):
             extra["cost"] = callback.summary(trainer, module)
+    if isinstance(module, TexGloModule):
+        write_textures(config, folder, module.network, module.body.cpu(), data, extra)  # type: ignore[arg-type]
+        return
     if not isinstance(module.network, RSCNet):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         records.write_json(folder / records.RESULT, {"by_size": {}, "metrics": metrics, **extra})

@@ -30,7 +30,8 @@ def run(config: RunConfig) -> float | None:
     """Trains (or goes on training) the configured experiment and evaluates it.
 
     Returns:
-        Mean PA-MPJPE in millimetres over the evaluation sizes, or None for a module that predicts no bodies.
+        Mean PA-MPJPE in millimetres over the evaluation sizes, or what `records.main_figure` says of
+        other modules.
     """
     if config.name == "none":
         raise UserError(f"experiment: task=train needs one of {', '.join(experiments())}")

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import grid_sample
 
-from rscnet.render.texture import render_texture, sample_texture
+from rscnet.render.rasterizer import rasterize
+from rscnet.render.texture import paint, render_texture, sample_texture
 
 SIZE = 96
 
@@ -79,3 +80,33 @@ def test_texture_gradient_is_deterministic_on_cuda(posed, body, camera):
         assert torch.equal(gradient(), gradient())
     finally:
         torch.use_deterministic_algorithms(before)
+
+
+def test_pictures_give_exact_gradients_to_textures(posed, body, camera):
+    """Finite differences of a loss in image space, pixel by pixel and at the UV vertices."""
+    fragments = rasterize(camera.project(posed).double(), body.faces, 24, 24)
+    vt = body.vt.double()
+    wanted = torch.rand(3, 2, 24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    texture = torch.rand(3, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    for per_vertex in (False, True):
+
+        def loss(maps, per_vertex=per_vertex):
+            picture, mask = paint(fragments, vt, body.ft, maps, per_vertex)
+            return ((picture - wanted).square() * mask[:, None]).sum()
+
+        assert torch.autograd.gradcheck(loss, (texture.clone().requires_grad_(),))
+
+
+def test_between_uv_vertices_texels_count_only_when_looked_up_per_pixel(posed, body, camera):
+    fragments = rasterize(camera.project(posed[:1]), body.faces, SIZE, SIZE)
+    texture = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    reached = []
+    for per_vertex in (False, True):
+        picture, mask = paint(fragments, body.vt, body.ft, texture, per_vertex)
+        (gradient,) = torch.autograd.grad(picture.sum(), texture)
+        torch.testing.assert_close(gradient.sum((2, 3)), mask.sum((1, 2), dtype=torch.float32)[:, None].expand(1, 3))
+        reached.append(gradient.ne(0))
+    assert (reached[0] & ~reached[1]).any()
+    plain = torch.rand(1, 3, 1, 1).expand(1, 3, 8, 8)
+    both = [paint(fragments, body.vt, body.ft, plain, per_vertex)[0] for per_vertex in (False, True)]
+    torch.testing.assert_close(*both)

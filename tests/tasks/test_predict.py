@@ -24,7 +24,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def predict(checkpoint: Path, source: Path, output: Path, *words: str) -> None:
-    small = ["preset=smoke", "prediction.picture_size=48"]
+    small = ["preset=smoke", "prediction.picture_size=48", "texture=none"]
     main(["task=predict", *small, f"checkpoint={checkpoint}", f"input={source}", f"output={output}", *words])
 
 

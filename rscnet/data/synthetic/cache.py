@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -57,6 +57,15 @@ def to_records(people: RenderedPeople) -> np.ndarray:
     return records
 
 
+Recorder = Callable[[Sequence[int]], np.ndarray]
+"""The records of some indices; can be sent to other processes."""
+
+
+def picture_records(generator: PersonGenerator, indices: Sequence[int]) -> np.ndarray:
+    """The records of some pictures; with the generator bound this is a `Recorder`."""
+    return to_records(generator.generate(indices))
+
+
 class ShardCache:
     """The folder of one configuration: `<root>/<split>-<hash>/shard-00000.npy` and so on.
 
@@ -65,16 +74,19 @@ class ShardCache:
 
     Args:
         root: folder for the caches of all configurations.
-        settings: what pictures depend on, see `PersonGenerator.settings`.
-        shard_size: pictures per file.
+        settings: what records depend on, see `PersonGenerator.settings`.
+        dtype: of one record.
+        shard_size: records per file.
     """
 
-    def __init__(self, root: Path, settings: dict[str, int | float | str], shard_size: int = 256) -> None:
+    def __init__(
+        self, root: Path, settings: dict[str, int | float | str], dtype: np.dtype, shard_size: int = 256
+    ) -> None:
         described = json.dumps(settings | {"shard_size": shard_size}, sort_keys=True, indent=1)
         digest = hashlib.blake2b(described.encode(), digest_size=6).hexdigest()
         self.folder = Path(root) / f"{settings['split']}-{digest}"
         self.shard_size = shard_size
-        self.dtype = record_type(int(settings["size"]))
+        self.dtype = dtype
         self._described = described
         self._open: dict[int, np.ndarray] = {}
 
@@ -111,8 +123,8 @@ class ShardCache:
             f"delete this folder, it will be rendered again"
         )
 
-    def prepare(self, generator: PersonGenerator, length: int, workers: int) -> None:
-        """Render whatever is missing of the first `length` pictures, by `workers` processes (0 or 1: in this one).
+    def prepare(self, recorder: Recorder, length: int, workers: int) -> None:
+        """Render whatever is missing of the first `length` records, by `workers` processes (0 or 1: in this one).
 
         Raises:
             UserError: the folder cannot be written, or a shard in it is damaged.
@@ -125,7 +137,7 @@ class ShardCache:
                     (self.folder / "settings.json").write_text(self._described)
                     for abandoned in self.folder.glob("*.tmp"):
                         abandoned.unlink()
-                    self._render([s for s in wanted if not self.path(s).exists()], generator, workers)
+                    self._render([s for s in wanted if not self.path(s).exists()], recorder, workers)
             except OSError as error:
                 raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error
         for shard in wanted:
@@ -138,16 +150,16 @@ class ShardCache:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def _render(self, shards: Sequence[int], generator: PersonGenerator, workers: int) -> None:
+    def _render(self, shards: Sequence[int], recorder: Recorder, workers: int) -> None:
         columns = (TextColumn("rendering people"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, transient=True) as progress:
             task = progress.add_task("", total=len(shards) * self.shard_size)
             if workers <= 1:
                 for shard in shards:
-                    _write_shard(generator, self.path(shard), shard, self.shard_size)
+                    _write_shard(recorder, self.path(shard), shard, self.shard_size)
                     progress.advance(task, self.shard_size)
                 return
-            arguments = (pickle.dumps(generator),)
+            arguments = (pickle.dumps(recorder),)
             with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, arguments) as pool:
                 jobs = [pool.submit(_work, self.path(shard), shard, self.shard_size) for shard in shards]
                 try:
@@ -159,26 +171,26 @@ class ShardCache:
                     raise
 
 
-def _write_shard(generator: PersonGenerator, path: Path, shard: int, size: int) -> None:
+def _write_shard(recorder: Recorder, path: Path, shard: int, size: int) -> None:
     """Render a shard and put it in place in one step."""
     indices = range(shard * size, (shard + 1) * size)
-    parts = [to_records(generator.generate(indices[i : i + BATCH])) for i in range(0, size, BATCH)]
+    parts = [recorder(indices[i : i + BATCH]) for i in range(0, size, BATCH)]
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with open(temporary, "wb") as handle:
         np.save(handle, np.concatenate(parts))
     os.replace(temporary, path)
 
 
-_generator: PersonGenerator | None = None  # of a worker process
+_recorder: Recorder | None = None  # of a worker process
 
 
 def _start_worker(pickled: bytes) -> None:
-    global _generator
+    global _recorder
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
-    _generator = pickle.loads(pickled)
+    _recorder = pickle.loads(pickled)
 
 
 def _work(path: Path, shard: int, size: int) -> None:
-    assert _generator is not None
-    _write_shard(_generator, path, shard, size)
+    assert _recorder is not None
+    _write_shard(_recorder, path, shard, size)

@@ -163,6 +163,10 @@ class PersonGenerator:
         """`n` pictures of one person; the first `views_per_person` are those that `generate` gives."""
         return self._rendered([self._shot(person, view) for view in range(n)], with_uv)
 
+    def texture(self, person: int) -> UInt8[np.ndarray, "t t 3"]:
+        """The UV map of one person, as in `RenderedPeople`."""
+        return (self._person(person).texture * 255).astype(np.uint8)
+
     def clip(self, person: int, frames: int, fps: float, with_uv: bool = False) -> RenderedPeople:
         """A motion clip of a person before one fixed camera, the lowest point always on the ground."""
         key = ("clip", person)
@@ -263,7 +267,7 @@ class PersonGenerator:
             joints=joints.numpy(),
             keypoints_2d=np.concatenate([keypoints, confidence], axis=2),
             vertices=naked,
-            texture=(np.stack([person.texture for person in people]) * 255).astype(np.uint8),
+            texture=np.stack([self.texture(shot.person) for shot in shots]),
             person=np.array([shot.person for shot in shots]),
             combination=[shot.combination for shot in shots],
             uv=uv,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from rscnet.body import BodyModel
 from rscnet.data.sample import Sample
-from rscnet.data.synthetic.cache import ShardCache, to_records
+from rscnet.data.synthetic.cache import ShardCache, picture_records, record_type
 from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.errors import UserError
 
@@ -61,7 +62,7 @@ class SyntheticPeople:
         self._generator: PersonGenerator | None = PersonGenerator(body, size, seed, split, **generator)
         self._cache: ShardCache | None = None
         if cache_dir is not None:
-            self._cache = ShardCache(Path(cache_dir), self._generator.settings(), shard_size)
+            self._cache = ShardCache(Path(cache_dir), self._generator.settings(), record_type(size), shard_size)
 
     def prepare(self) -> None:
         """Render what the cache does not hold yet; nothing to do without a cache or a second time.
@@ -70,7 +71,7 @@ class SyntheticPeople:
             UserError: a cache that is damaged or cannot be written.
         """
         if self._cache is not None and self._generator is not None:
-            self._cache.prepare(self._generator, self.length, self._workers)
+            self._cache.prepare(partial(picture_records, self._generator), self.length, self._workers)
             self._generator = None
 
     def __len__(self) -> int:
@@ -103,4 +104,4 @@ class SyntheticPeople:
             self.prepare()
             return self._cache.record(index)
         assert self._generator is not None
-        return to_records(self._generator.generate([index]))[0]
+        return picture_records(self._generator, [index])[0]

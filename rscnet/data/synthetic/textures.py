@@ -6,16 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Float32, Int
-from scipy import ndimage
 
 from rscnet.body import BodyModel
 from rscnet.data.synthetic import colours
 from rscnet.data.synthetic.rest import rest_joints, rest_vertices
-from rscnet.errors import UserError
 from rscnet.joints import SMPL_24
-from rscnet.render.rasterizer import BOTH, rasterize
+from rscnet.render.atlas import UVAtlas
 
 Mask = Bool[np.ndarray, "n"]
 
@@ -63,26 +60,14 @@ class Landmarks:
 
 
 class Atlas:
-    """The UV square: which texels the body covers, and what they are."""
+    """The UV square as painting needs it: covered texels as points of the rest surface."""
 
     def __init__(self, body: BodyModel, size: int) -> None:
-        if not len(body.vt):
-            raise UserError("body: has no UV, which painting it needs; put SMPL's smpl_uv.obj into paths.smpl")
-        vt, ft, faces = body.vt.cpu(), body.ft.cpu(), body.faces.cpu()
-        pixels = torch.stack([vt[:, 0] * size, (1 - vt[:, 1]) * size, torch.ones(len(vt))], dim=1)
-        texels = rasterize(pixels[None], ft, size, size, cull=BOTH)
-        position = texels.interpolate(rest_vertices(body), faces).numpy()
-        part = body.part_labels.cpu()[faces[texels.face]]
-        corner = texels.barycentrics.argmax(1, keepdim=True)
+        uv = UVAtlas(body, size).cpu()
         self.size = size
-        self.surface = Surface(position, part.gather(1, corner).squeeze(1).numpy())
-        self.covered = texels.index.numpy()
-        order = np.full(size * size, -1)
-        order[self.covered] = np.arange(len(self.covered))
-        # every uncovered texel repeats the nearest covered one, so that bilinear lookups do not bleed at seams
-        square = order.reshape(size, size)
-        nearest = ndimage.distance_transform_edt(square < 0, return_distances=False, return_indices=True)
-        self.fill = square[tuple(np.asarray(nearest))]
+        self.surface = Surface(uv.at(rest_vertices(body)[None])[0].numpy(), uv.part.numpy())
+        self.covered = uv.index.numpy()
+        self.fill = uv.fill.numpy().reshape(size, size)
 
     def noise(self, rng: np.random.Generator, cells: int) -> Float32[np.ndarray, "n"]:
         """Smooth noise in about [-0.5, 0.5], `cells` periods over the square."""

@@ -1,0 +1,99 @@
+"""Textured bodies of `task=predict`: the UV map, mesh files that carry it, and a turntable."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image
+
+from rscnet import records
+from rscnet.config.schema import RunConfig
+from rscnet.errors import UserError
+from rscnet.predictor import PersonPrediction, Predictor
+from rscnet.render.export import write_glb, write_obj
+from rscnet.render.pictures import Picture, grid, turntable
+from rscnet.render.scene import Mesh, Renderer, TextureMap
+from rscnet.texturing import PersonCrop, Texturer
+from rscnet.trained import TEXTURES, load_texture, shipped
+
+AUTO = "auto"
+TEXTURE, TURNTABLE, OBJ, MTL, GLB = "texture.png", "turntable.png", "mesh.obj", "mesh.mtl", "mesh.glb"
+FUSED = "fused"  # folder of the person whom all pictures show
+
+
+def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
+    """The texture network that `texture` names; `auto` is the shipped one where it fits the predicted body, else none.
+
+    Raises:
+        UserError: a named network that does not exist or is for another body.
+    """
+    if config.texture in (None, "none"):
+        return None
+    names = shipped(TEXTURES)
+    if config.texture == AUTO and not names:
+        return None
+    name = names[0] if config.texture == AUTO else str(config.texture)
+    texturer = Texturer(load_texture(name, config.paths.smpl), predictor.device)
+    if texturer.fits(predictor.trained.body):
+        return texturer
+    if config.texture == AUTO:
+        return None
+    raise UserError(
+        f"texture: {name} was trained for another body than {config.checkpoint} predicts; expected a texture network "
+        "of the same body, or texture=none"
+    )
+
+
+def write_textured(folder: Path, mesh: Mesh, texture: TextureMap, renderer: Renderer, views: int) -> list[str]:
+    """The files of a textured body, a turntable strip of `views` pictures among them; returns their names."""
+    textured = replace(mesh, texture=texture)
+    _write_png(folder / TEXTURE, texture.as_bytes())
+    write_obj(folder / OBJ, textured, picture=TEXTURE)
+    write_glb(folder / GLB, textured)
+    if not views:
+        return [TEXTURE, OBJ, MTL, GLB]
+    _write_png(folder / TURNTABLE, grid(turntable(textured, views, 256, 144, renderer), views))
+    return [TEXTURE, OBJ, MTL, GLB, TURNTABLE]
+
+
+@dataclass
+class Texturing:
+    """Whether and how the bodies of one prediction run are textured.
+
+    Attributes:
+        texturer: None writes nothing.
+        views: pictures in a turntable strip.
+        one_person: all pictures show one person, whose crops are kept and fused.
+    """
+
+    texturer: Texturer | None
+    views: int
+    one_person: bool
+    crops: list[PersonCrop] = field(default_factory=list)
+
+    def write(
+        self, folder: Path, picture: Picture, person: PersonPrediction, mesh: Mesh, renderer: Renderer
+    ) -> list[str]:
+        """The textured files of one person in one picture; returns their names, none without a texture network."""
+        if self.texturer is None:
+            return []
+        crop = PersonCrop.of(picture, person)
+        if self.one_person:
+            self.crops.append(crop)
+        return write_textured(folder, mesh, self.texturer.texture([crop]), renderer, self.views)
+
+    def write_fused(self, output: Path, renderer: Renderer) -> list[str]:
+        """The one person of all crops, the fused UV map on the body of the largest; paths below `output`."""
+        if self.texturer is None or not self.crops:
+            return []
+        mesh = self.texturer.mesh(max(self.crops, key=lambda crop: len(crop.image)))
+        names = write_textured(output / FUSED, mesh, self.texturer.texture(self.crops), renderer, self.views)
+        return [str(Path(FUSED) / name) for name in names]
+
+
+def _write_png(path: Path, picture: Picture) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    records.write_bytes(path, buffer.getvalue())

@@ -1,0 +1,187 @@
+"""Evaluation of texture networks: the table beside its baselines, and a picture grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from rich.table import Table
+from torch.nn.functional import interpolate
+
+from rscnet import records
+from rscnet.body.model import BodyModel
+from rscnet.config.build import build
+from rscnet.config.schema import RunConfig
+from rscnet.console import say
+from rscnet.data.plan import BatchKey
+from rscnet.data.textured import TextureDataModule
+from rscnet.losses.texture import RenderedPeople
+from rscnet.metrics.texture import SEEN
+from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
+from rscnet.models.texglo import TexGlo, predict_maps
+from rscnet.render.atlas import UVAtlas, filled_by_symmetry, unproject
+from rscnet.render.pictures import Picture, grid
+from rscnet.structures import TextureBatch
+from rscnet.tasks.common import set_up_process
+from rscnet.trained import TEXTURES, TrainedTexture, load_texture, shipped
+
+GRID, HEIGHT = "textures.png", 192
+LOWER_IS_BETTER = ("lpips",)
+
+
+def run(config: RunConfig) -> float | None:
+    """`task=evaluate experiment=texglo`: measures `checkpoint` (default: the shipped texture network).
+
+    Returns:
+        See `records.main_figure`.
+
+    Raises:
+        UserError: no checkpoint, or one that does not fit.
+    """
+    set_up_process(config)
+    trained = load_texture(config.checkpoint or default_texture())
+    plain = config.plain()
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / trained.path.stem)
+    say(f"checkpoint: {trained.path}; results go to {folder}")
+    records.write_config(folder, plain)
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    data: TextureDataModule = build(_data_node(trained, plain), "data")
+    extra = {"checkpoint": str(trained.path)}
+    write_textures(config, folder, trained.network, trained.body, data, extra)
+    return records.main_figure(folder)
+
+
+def default_texture() -> str:
+    """The shipped texture network.
+
+    Raises:
+        UserError: none is shipped.
+    """
+    names = shipped(TEXTURES)
+    return names[0] if names else "none shipped; expected checkpoint=<file | run folder>"
+
+
+def write_textures(
+    config: RunConfig, folder: Path, network: TexGlo, body: BodyModel, data: TextureDataModule, extra: dict[str, Any]
+) -> None:
+    """Measures a texture network and its rivals by size; writes `result.json` and the picture grid."""
+    started = time.monotonic()
+    split, plain = config.evaluation.split, config.plain()
+    data.prepare(split, "train")
+    atlas, sizes = UVAtlas(body, data.uv_size), data.resolution.eval_sizes
+    judges = {
+        name: build(node, f"texglo.judges.{name}").eval()
+        for name, node in plain["texglo"]["judges"].items()
+        if node is not None
+    }
+    errors = TextureErrors(atlas, judges, plain["model"].get("per_vertex", False))
+    methods: dict[str, Method] = {config.name: lambda batch: predict_maps(network, atlas, batch)}
+    for label, name in config.evaluation.rivals.items():
+        if name is not None:
+            methods[label] = _rival(name, atlas, data)
+    network.cpu().eval()
+    tables = {}
+    for label, method in methods.items():
+        loader = data.test_dataloader() if split == "test" else data.val_dataloader()
+        tables[label] = errors(method, loader, sizes)
+    say(table(tables))
+    count = min(config.evaluation.panel_samples, len(getattr(data, split)))
+    if count:
+        batch: Any = data.evaluation_views()[BatchKey(0, 0, tuple(range(count)), len(sizes))]
+        Image.fromarray(texture_grid(methods[config.name], batch, atlas, sizes)).save(folder / GRID)
+    result = {
+        "by_size": {str(size): row for size, row in tables[config.name].items()},
+        "rivals": {
+            label: {str(size): row for size, row in rows.items()}
+            for label, rows in tables.items()
+            if label != config.name
+        },
+        "samples": len(getattr(data, split)),
+        "split": split,
+        "evaluation_seconds": round(time.monotonic() - started, 1),
+        **extra,
+    }
+    records.write_json(folder / records.RESULT, result)
+    say(f"written to {folder}: {records.RESULT}" + (f", {GRID}" if count else ""))
+
+
+def table(tables: Mapping[str, TextureTable]) -> Table:
+    """Rows are figures and methods, columns sizes; the best of a column is bold."""
+    sizes = list(next(iter(tables.values())))
+    shown = Table(title="UV maps (PSNR in dB) and renderings by height of the person crop")
+    for title in ("figure", "method", *(f"{size} px" for size in sizes)):
+        shown.add_column(title, justify="left" if title in ("figure", "method") else "right")
+    for figure in next(iter(tables.values()))[sizes[0]]:
+        best = min if figure.startswith(LOWER_IS_BETTER) else max
+        target = {size: best(rows[size][figure] for rows in tables.values()) for size in sizes}
+        digits = 2 if figure.startswith("uv_") else 3
+        for label, rows in tables.items():
+            cells = [f"{rows[size][figure]:.{digits}f}" for size in sizes]
+            bold = [rows[size][figure] == target[size] for size in sizes]
+            shown.add_row(figure, label, *(f"[bold]{c}[/bold]" if b else c for c, b in zip(cells, bold, strict=True)))
+        shown.add_section()
+    return shown
+
+
+@torch.no_grad()
+def texture_grid(method: Method, batch: TextureBatch, atlas: UVAtlas, sizes: list[int]) -> Picture:
+    """For each person at the largest size and the smallest: input, UV map, the same view and another rendered, beside
+    both photos and the true UV map where it is known."""
+    maps = method(batch).float().unflatten(0, (len(sizes), -1))
+    cells: list[Picture] = []
+    labels: list[str] = []
+    for person in range(len(batch.identity)):
+        for row in sorted({0, len(sizes) - 1}):
+            people = RenderedPeople.of(maps[row], batch, atlas)
+            same, novel = person, len(batch.identity) + person
+            shown = {
+                f"{sizes[row]} px": (batch.inputs[row, person] + 1) / 2,
+                "UV map": maps[row, person],
+                "same view": people.picture[same],
+                "other view": people.picture[novel],
+                "photo": people.photo[same],
+                "other photo": people.photo[novel],
+            }
+            if batch.texture is not None:
+                shown["true UV map"] = batch.texture[person]
+            cells += [_enlarged(picture) for picture in shown.values()]
+            labels += list(shown)
+    return grid(cells, len(cells) // (len(batch.identity) * len({0, len(sizes) - 1})), labels)
+
+
+def _rival(name: str, atlas: UVAtlas, data: TextureDataModule) -> Method:
+    """A method to compare with: a baseline by name, or another texture network."""
+    if name == "mean_texture":
+        mean = data.mean_texture()
+        return lambda batch: mean.expand(batch.sizes.numel(), -1, -1, -1)
+    if name == "unprojection":
+        return lambda batch: _unprojected(atlas, batch)
+    other = load_texture(name)
+    return lambda batch: predict_maps(other.network, atlas, batch)
+
+
+def _unprojected(atlas: UVAtlas, batch: TextureBatch) -> torch.Tensor:
+    """The colours that the picture shows, the rest filled by symmetry."""
+    sizes, people = batch.sizes.shape
+    surface = batch.surface[torch.arange(people).repeat(sizes)]
+    colours = unproject((batch.inputs.flatten(0, 1) + 1) / 2, surface)
+    return atlas.spread(filled_by_symmetry(colours, surface.facing > SEEN, atlas))
+
+
+def _data_node(trained: TrainedTexture, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The configured people, cut and looked up as the network wants them."""
+    network = trained.config["model"]["network"]
+    sizes = {"height": network["height"], "width": network["width"], "uv_size": network["uv_size"]}
+    node = {**plain["data"], "image_size": sizes["height"], "uv_size": sizes["uv_size"]}
+    node["resolution"] = {**plain["resolution"], "ranges": trained.config["resolution"]["ranges"]}
+    return node | {split: {**plain["data"][split], **sizes} for split in ("train", "val", "test")}
+
+
+def _enlarged(picture: torch.Tensor) -> Picture:
+    scale = HEIGHT / picture.shape[1]
+    larger = interpolate(picture[None].clamp(0, 1), scale_factor=scale, mode="nearest")[0]
+    return (larger * 255).round().byte().permute(1, 2, 0).contiguous().numpy()

@@ -50,6 +50,7 @@ def start(words: Sequence[str]) -> None:
     """
     chosen = [word for word in words if word not in MULTIRUN]
     folder = sweep_folder(chosen).resolve()
+    folder.mkdir(parents=True, exist_ok=True)  # a study is opened in it before there is a job
     say(f"sweep folder: {folder}")
     extra = [f"hydra.sweep.dir='{folder}'", *continue_study(folder, chosen)]
     arguments, sys.argv = sys.argv, [sys.argv[0], "--multirun", *chosen, *extra]

@@ -14,7 +14,7 @@ from small_runs import PEOPLE
 
 ROOT = Path(__file__).parents[2]
 ONE_STAGE = [f"curriculum.stages.stage{i}=null" for i in (1, 2, 3)]
-QUICK = ["preset=smoke", "people.train=8", "people.test=2", *ONE_STAGE, *PEOPLE, "evaluation.panel_samples=0"]
+QUICK = ["preset=smoke", "people.train=16", "people.test=2", *ONE_STAGE, *PEOPLE, "evaluation.panel_samples=0"]
 LIMIT = 280
 
 

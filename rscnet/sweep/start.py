@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def start(words: Sequence[str]) -> None:
     extra = [f"hydra.sweep.dir='{folder}'", *continue_study(folder, chosen)]
     arguments, sys.argv = sys.argv, [sys.argv[0], "--multirun", *chosen, *extra]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of ending the process
+    # our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want
+    warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
     try:
         _jobs()
     except (HydraException, OmegaConfBaseException) as error:

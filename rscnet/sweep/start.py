@@ -28,6 +28,10 @@ MULTIRUN = ("-m", "--multirun")
 # where and how jobs run is no part of what a sweep is: the same sweep goes on in the same folder
 WITHOUT_EFFECT = ("hydra", "paths.", "fresh=", "threads=", "logger")
 
+# our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want; launchers' workers
+# import this module too
+warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
+
 
 def is_sweep(words: Sequence[str]) -> bool:
     """Whether a command line asks for several runs."""
@@ -56,8 +60,6 @@ def start(words: Sequence[str]) -> None:
     extra = [f"hydra.sweep.dir='{folder}'", *continue_study(folder, chosen)]
     arguments, sys.argv = sys.argv, [sys.argv[0], "--multirun", *chosen, *extra]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of ending the process
-    # our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want
-    warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
     try:
         _jobs()
     except (HydraException, OmegaConfBaseException) as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rscnet.body.model import BodyModel
@@ -20,6 +23,7 @@ from rscnet.models.official import import_state
 from rscnet.models.rscnet import RSCNet
 from rscnet.models.texglo import TexGlo
 from rscnet.resolution import ResolutionSet
+from rscnet.structures import Prediction
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
 BODIES, TEXTURES, FEATURES = "", "texture", "features"  # folders of shipped weights by kind of network
@@ -210,3 +214,27 @@ def _on_this_machine(node: Any, smpl: str | None) -> Any:
     if str(node.get("_target_")).startswith(LICENSED):
         changed["folder"] = smpl or node.get("folder")
     return changed
+
+
+class FrozenNetwork:
+    """A trained body network for data code that caches what it says; it never learns and keeps no gradients.
+
+    Args:
+        checkpoint: see `find`.
+
+    Raises:
+        UserError: as `load_trained`.
+    """
+
+    def __init__(self, checkpoint: str) -> None:
+        self.trained = load_trained(checkpoint)
+        self.image_size, self.ranges = self.trained.image_size, self.trained.ranges
+        digest = hashlib.blake2b(digest_size=8)
+        for name, value in sorted(self.trained.network.state_dict().items()):
+            digest.update(name.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        self.digest = digest.hexdigest()
+
+    @torch.no_grad()
+    def __call__(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
+        """What the network says of normalised views."""
+        return self.trained.network(views, scale_index)

@@ -43,6 +43,21 @@ def to_pixels(keypoints: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*
     return (keypoints + 1) * (size / 2)
 
 
+def crop_to_picture(camera: Float[Tensor, "*b 3"], crop: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
+    """Weak perspective [s, tx, ty] over a crop [left, top, side] as [pixels per metre, u, v] in the whole picture.
+
+    (u, v) is where the body's origin appears. Crops of a track differ from frame to frame, these numbers do not.
+    """
+    scale = camera[..., :1] * crop[..., 2:] / 2
+    return torch.cat([scale, crop[..., :2] + crop[..., 2:] / 2 + scale * camera[..., 1:]], dim=-1)
+
+
+def picture_to_crop(camera: Float[Tensor, "*b 3"], crop: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
+    """Inverse of `crop_to_picture`."""
+    scale, at = camera[..., :1], camera[..., 1:]
+    return torch.cat([2 * scale / crop[..., 2:], (at - crop[..., :2] - crop[..., 2:] / 2) / scale], dim=-1)
+
+
 def fit_translation(
     points: Float[Tensor, "b n 3"],
     keypoints: Float[Tensor, "b n 2"],

@@ -54,3 +54,11 @@ def acceleration_error(
     difference = prediction - target
     acceleration = (difference[:-2] - 2 * difference[1:-1] + difference[2:]) * fps**2
     return torch.linalg.vector_norm(acceleration, dim=-1).mean(-1)
+
+
+def jitter(joints: Float[Tensor, "t j 3"], fps: float = 1.0) -> Float[Tensor, "u"]:
+    """Mean length of the jerk (third differences) of one motion, for each of its frames but three; t = u + 3.
+
+    With `fps` frames per second the unit is the input's per second cubed, without it per frame cubed.
+    """
+    return torch.linalg.vector_norm(joints.diff(n=3, dim=0) * fps**3, dim=-1).mean(-1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Float32, Int64, UInt8
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, normalize
@@ -17,9 +18,10 @@ from rscnet.data.keys import generator as keyed_generator
 from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
 from rscnet.data.synthetic.lighting import Light, shade
-from rscnet.data.synthetic.motion import motion
+from rscnet.data.synthetic.motion import SEATED, motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
 from rscnet.data.synthetic.poses import sample_pose
+from rscnet.data.synthetic.rendered import RenderedPeople
 from rscnet.data.synthetic.rest import rest_joints, rest_vertices
 from rscnet.data.synthetic.textures import Atlas, Landmarks, Outfit, Surface, paint
 from rscnet.geometry.cameras import project, to_pixels
@@ -36,43 +38,6 @@ KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confid
 PEOPLE_KEPT = 32  # textures kept in memory
 
 _EXTRA_FROM_49 = index_map(EXTRA_9, TRAINING_49)
-
-
-@dataclass(frozen=True)
-class RenderedPeople:
-    """`n` pictures and everything known about them. Metres and radians, camera frame (x right, y down, z forward).
-
-    Attributes:
-        images: RGB.
-        masks: where the dressed person is, whether or not something stands in front.
-        occluded: where something stands in front of whatever is there.
-        parts: SMPL joint + 1 of the visible body surface, 0 for background, occluders ignored.
-        pose: axis-angle of the 24 joints, the root in the camera frame.
-        betas: shape coefficients.
-        translation: of the camera; add it to `vertices` and `joints` before projecting.
-        joints: the 54 joints of `rscnet.joints.SMPL_54`, not translated.
-        keypoints_2d: the 49 training joints in [-1, 1], confidence 0 beyond the crop's border, also if occluded 1.
-        vertices: of the naked body, not translated.
-        texture: RGB over the UV square, row 0 at v = 1.
-        person: number of the person shown.
-        combination: library entries that the pose is made of.
-        uv: UV coordinates per pixel, -1 off the body; only on request.
-    """
-
-    images: UInt8[np.ndarray, "n s s 3"]
-    masks: Bool[np.ndarray, "n s s"]
-    occluded: Bool[np.ndarray, "n s s"]
-    parts: UInt8[np.ndarray, "n s s"]
-    pose: Float32[np.ndarray, "n 24 3"]
-    betas: Float32[np.ndarray, "n 10"]
-    translation: Float32[np.ndarray, "n 3"]
-    joints: Float32[np.ndarray, "n 54 3"]
-    keypoints_2d: Float32[np.ndarray, "n 49 3"]
-    vertices: Float32[np.ndarray, "n v 3"]
-    texture: UInt8[np.ndarray, "n t t 3"]
-    person: Int64[np.ndarray, "n"]
-    combination: list[tuple[str, str, str, str]]
-    uv: Float32[np.ndarray, "n s s 2"] | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +59,7 @@ class _Shot:
     viewpoint: Viewpoint
     light: Light
     airborne: float  # metres between the lowest point and the ground
+    seat: Stage | Literal["own", "none"] = "own"  # where a seat is drawn: under who sits, nowhere, or where this is
 
     def rotations(self) -> np.ndarray:
         """Axis-angles of the 24 joints with the root in the camera frame."""
@@ -167,18 +133,40 @@ class PersonGenerator:
         """The UV map of one person, as in `RenderedPeople`."""
         return (self._person(person).texture * 255).astype(np.uint8)
 
-    def clip(self, person: int, frames: int, fps: float, with_uv: bool = False) -> RenderedPeople:
-        """A motion clip of a person before one fixed camera, the lowest point always on the ground."""
+    def clip(
+        self, person: int, frames: int, fps: float, with_uv: bool = False, name: str | None = None, follow: bool = True
+    ) -> RenderedPeople:
+        """A motion clip of a person on the ground, before one camera.
+
+        Args:
+            person: number of the person.
+            frames, fps: how many pictures, and how many of them are a second.
+            with_uv: as in `generate`.
+            name: one of `rscnet.data.synthetic.motion.SHARES`; drawn if None.
+            follow: the camera goes along with the person; else it stands still and sees their whole way.
+        """
         key = ("clip", person)
-        first = replace(self._shot(person, *key), airborne=0.0)
-        moves = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise)
-        shots = [replace(first, pose=p, frame=i, combination=moves.combination) for i, p in enumerate(moves.poses)]
+        moves = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise, name)
+        first = replace(self._shot(person, *key), combination=moves.combination, seat="none")
+        shots = [replace(first, pose=pose, frame=i, airborne=moves.airborne[i]) for i, pose in enumerate(moves.poses)]
         posed = [self._posed(shots[i : i + GROUP]) for i in range(0, frames, GROUP)]
         up = first.viewpoint.up
         floor = np.concatenate([(vertices.cpu().numpy() @ up).min(1) for vertices, _ in posed])
-        lift = -floor[:, None] * up
-        joints = np.concatenate([joints.numpy() for _, joints in posed]) + lift[:, None]
-        return self._rendered(shots, with_uv, first.viewpoint.translation(joints.reshape(-1, 3)) + lift)
+        way = (moves.airborne - floor)[:, None] * up
+        if not follow:
+            way = way + first.viewpoint.rotation.apply(moves.travel)
+        joints = np.concatenate([joints.numpy() for _, joints in posed]) + way[:, None]
+        translation = first.viewpoint.translation(joints.reshape(-1, 3)) + way
+        if moves.name == "sit_down":
+            lowest = int(np.argmin((joints[:, 0] - joints[:, :1].mean(0)) @ up))
+            seat = self._stage(shots[lowest], posed[lowest // GROUP], lowest % GROUP, translation[lowest])
+            shots = [replace(shot, seat=seat) for shot in shots]
+        return self._rendered(shots, with_uv, translation)
+
+    def _stage(self, shot: _Shot, posed: tuple[Tensor, Tensor], row: int, translation: np.ndarray) -> Stage:
+        vertices, joints = posed[0][row].cpu().numpy() + translation, posed[1][row].numpy() + translation
+        up = shot.viewpoint.up
+        return Stage(vertices, joints, up, float((vertices @ up).min()) - shot.airborne, self.size)
 
     def _rng(self, *key: int | str) -> np.random.Generator:
         return keyed_generator(self.seed, self.split, *key)
@@ -226,16 +214,7 @@ class PersonGenerator:
             )
             for i in range(0, len(shots), GROUP)
         ]
-        if len(groups) == 1:
-            return groups[0]
-        merged = {}
-        for field in fields(RenderedPeople):
-            values = [getattr(group, field.name) for group in groups]
-            if field.name == "combination":
-                merged[field.name] = [names for group in values for names in group]
-            else:
-                merged[field.name] = None if values[0] is None else np.concatenate(values)
-        return RenderedPeople(**merged)
+        return RenderedPeople.concatenate(groups)
 
     @torch.no_grad()
     def _render_group(self, shots: Sequence[_Shot], with_uv: bool, translation: np.ndarray | None) -> RenderedPeople:
@@ -310,8 +289,9 @@ class PersonGenerator:
         picture = background(self._rng("background", *shot.key), self.size, from_above=bool(up[2] < -0.25))
         picture = add_shadow(picture, stage, shot.light)
         rng = self._rng("things", *shot.key)
-        seated = shot.combination[0] in ("sit", "sit_wide", "sit_low", "sit_crossed", "ride")
-        if seated and rng.random() < 0.7:
+        if isinstance(shot.seat, Stage):
+            picture = add_seat(rng, picture, shot.seat)
+        elif shot.seat == "own" and shot.combination[0] in (*SEATED, "ride") and rng.random() < 0.7:
             picture = add_seat(rng, picture, stage)
         picture = layer[..., :3] + (1 - layer[..., 3:]) * picture
         if rng.random() < 0.15:

@@ -1,0 +1,185 @@
+"""The LightningDataModule of motion clips: mirrored, played backwards, with gaps, in the order of the epoch plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from rscnet.data.clips import Clip, collate
+from rscnet.data.keys import generator
+from rscnet.data.plan import BatchKey, Curriculum, Epoch, EvaluationSampler, PlanSampler
+from rscnet.data.views import missing_files, prepare_source
+from rscnet.errors import UserError
+from rscnet.geometry.rotations import mirror_rotations
+from rscnet.joints import SMPL_24_FLIP
+from rscnet.resolution import ResolutionSet
+from rscnet.temporal.track import Track, fill_gaps
+
+LONGEST_GAP = 0.2  # of a clip's frames
+
+
+class ClipSource(Protocol):
+    """Clips that can be read in any order, all of the same number of frames and views."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Clip: ...
+
+
+class ClipDataset(Dataset[Clip]):
+    """Turns batch keys into batches of clips; every draw is keyed by (seed, epoch, clip).
+
+    Args:
+        source: clips.
+        seed: key of all random draws.
+        gaps: probability that a view loses the person for some frames.
+        augment: mirror, play backwards and cut gaps, which is training.
+        features: keep the network's features; clips are not mirrored then, since nobody knows a mirrored feature.
+    """
+
+    def __init__(
+        self, source: ClipSource, seed: int, gaps: float = 0.0, augment: bool = False, features: bool = False
+    ) -> None:
+        self.source, self.seed, self.gaps, self.augment, self.features = source, seed, gaps, augment, features
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, key: BatchKey) -> Clip:
+        clips = [self.source[index] for index in key.indices]
+        views = len(clips[0].views.valid)
+        if key.views > views:
+            raise UserError(f"curriculum: asks for {key.views} views of each clip, but clips have {views}; see data.views")
+        if not self.features:
+            clips = [replace(clip, views=replace(clip.views, feature=None)) for clip in clips]
+        if self.augment:
+            clips = [
+                self._augmented(clip, generator(self.seed, key.epoch, index, "clip augmentation"))
+                for index, clip in zip(key.indices, clips, strict=True)
+            ]
+        return collate(clips, key.views)
+
+    def _augmented(self, clip: Clip, random: np.random.Generator) -> Clip:
+        if not self.features and random.random() < 0.5:
+            clip = Clip(mirrored(clip.views), mirrored(clip.truth))
+        if random.random() < 0.5:
+            clip = Clip(backwards(clip.views), backwards(clip.truth))
+        views = [self._with_gap(clip.views[view], random) for view in range(len(clip.views.valid))]
+        return replace(clip, views=_restacked(views))
+
+    def _with_gap(self, track: Track, random: np.random.Generator) -> Track:
+        count = len(track.valid)
+        longest = int(LONGEST_GAP * count)
+        if longest < 1 or random.random() >= self.gaps:
+            return track
+        length = int(random.integers(1, longest + 1))
+        start = int(random.integers(0, count - length + 1))
+        valid = track.valid.clone()
+        valid[start : start + length] = False
+        return fill_gaps(replace(track, valid=valid))
+
+
+class ClipDataModule(pl.LightningDataModule):
+    """Motion clips for training and validation; the position in training is the trainer's step.
+
+    Args:
+        train, val, test: sources of clips.
+        resolution: its evaluation sizes are those of the test clips' views.
+        curriculum: batches; its views are those of each clip.
+        seed: key of order and augmentation.
+        gaps: probability that a training view loses the person for some frames.
+        features: whether tracks carry the network's pooled features; `model.network.features` is their length.
+        eval_batch_size: clips per validation step.
+    """
+
+    def __init__(
+        self,
+        train: ClipSource,
+        val: ClipSource,
+        test: ClipSource,
+        resolution: ResolutionSet,
+        curriculum: Curriculum,
+        seed: int,
+        gaps: float = 0.3,
+        features: bool = False,
+        eval_batch_size: int = 8,
+    ) -> None:
+        super().__init__()
+        self.train, self.val, self.test = train, val, test
+        self.resolution, self.curriculum, self.seed = resolution, curriculum, seed
+        self.gaps, self.features, self.eval_batch_size = gaps, features, eval_batch_size
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """The planned passes of the training loop."""
+        return self.curriculum.epochs(len(self.train))
+
+    def require(self, *names: str) -> None:
+        """Looks for the files that the named sources read.
+
+        Raises:
+            UserError: a line for each that is missing.
+        """
+        missing = dict.fromkeys(line for name in names for line in missing_files(getattr(self, name)))
+        if missing:
+            raise UserError("\n".join(missing))
+
+    def prepare(self, *names: str) -> None:
+        """Makes the named sources ("train", "val", "test") ready.
+
+        Raises:
+            UserError: files that are missing.
+        """
+        self.require(*names)
+        for name in names:
+            prepare_source(getattr(self, name))
+
+    def train_dataloader(self) -> DataLoader:
+        trainer = self.trainer
+        assert trainer is not None
+        epoch = self.epochs[min(trainer.current_epoch, len(self.epochs) - 1)]
+        start = min(max(trainer.global_step - epoch.first_step, 0), epoch.steps)
+        sampler = PlanSampler(epoch, len(self.train), self.seed, start, trainer.global_rank, trainer.world_size)
+        return _loader(ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler)
+
+    def val_dataloader(self) -> DataLoader:
+        sampler = EvaluationSampler(len(self.val), self.eval_batch_size, len(self.val[0].views.valid))
+        return _loader(ClipDataset(self.val, self.seed, features=self.features), sampler)
+
+
+def mirrored(track: Track) -> Track:
+    """The track, without features, in a mirror. Crops keep their sides; their place in the picture is no longer that of any picture."""
+    camera = track.camera * track.camera.new_tensor([1.0, -1.0, 1.0])
+    centre = track.crops[..., 0] + track.crops[..., 2] / 2
+    crops = track.crops - torch.stack([2 * centre, *[torch.zeros_like(centre)] * 2], dim=-1)
+    rotations = mirror_rotations(track.rotations[..., SMPL_24_FLIP, :, :])
+    return replace(track, rotations=rotations, camera=camera, crops=crops)
+
+
+def backwards(track: Track) -> Track:
+    """The track from its end to its start."""
+    first = track.valid.dim() - 1
+    flipped = {
+        name: value.flip(first)
+        for name in ("rotations", "betas", "camera", "crops", "valid", "feature")
+        if (value := getattr(track, name)) is not None
+    }
+    return replace(track, **flipped)
+
+
+def _restacked(tracks: list[Track]) -> Track:
+    return Track.concatenate([track.map(lambda tensor: tensor[None]) for track in tracks])
+
+
+def _loader(dataset: ClipDataset, sampler: Sampler) -> DataLoader:
+    # batch_size None: a key names a whole batch
+    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_identity)  # type: ignore[arg-type]
+
+
+def _identity(batch: Clip) -> Clip:
+    return batch

@@ -1,0 +1,113 @@
+"""Results of temporal refinement: every back-end at every size in one table, and `result.json`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.table import Table
+
+from rscnet import records
+from rscnet.body.model import BodyModel
+from rscnet.callbacks.errors import ErrorTable, measured
+from rscnet.config.build import build
+from rscnet.config.schema import RunConfig
+from rscnet.console import say
+from rscnet.data.clip_module import ClipDataModule
+from rscnet.data.clips import Clip
+from rscnet.metrics.motion import MotionErrors
+from rscnet.temporal.track import TemporalBackend, Track
+
+TITLES = {
+    "mpjpe": "MPJPE, mm", "pa_mpjpe": "PA-MPJPE, mm", "pve": "PVE, mm", "accel": "acceleration error, m/s²",
+    "jitter": "jitter, 10 m/s³",
+}  # fmt: skip
+UNREFINED = "none"
+
+
+def backends(config: RunConfig, trained: TemporalBackend | None = None) -> dict[str, TemporalBackend]:
+    """Those that `evaluation.backends` names; a network that was just trained takes the place of `learned`."""
+    found: dict[str, TemporalBackend] = {}
+    for name, node in config.plain()["evaluation"]["backends"].items():
+        if name == "learned" and trained is not None:
+            found[name] = trained
+        elif node is not None:
+            found[name] = build(node, f"evaluation.backends.{name}")
+    return found
+
+
+def write_motion_results(
+    config: RunConfig, folder: Path, name: str, others: Mapping[str, TemporalBackend], body: BodyModel,
+    data: ClipDataModule, extra: Mapping[str, Any],
+) -> dict[str, ErrorTable]:  # fmt: skip
+    """Measures back-ends on the clips of `evaluation.split` by size; prints the table and writes `result.json`.
+
+    Args:
+        name: of the back-end whose figures are the run's own.
+    """
+    started = time.monotonic()
+    data.prepare(config.evaluation.split)
+    source = getattr(data, config.evaluation.split)
+    tables, truth = measure_motion(others, body, source, data.resolution.eval_sizes)
+    say(motion_table(tables))
+    result = {
+        "by_size": _as_text(tables[name]),
+        "rivals": {label: _as_text(rows) for label, rows in tables.items() if label != name},
+        "jitter_of_the_truth": truth,
+        "samples": len(source),
+        "frames": sum(len(source[i].truth.valid) for i in range(len(source))),
+        "split": config.evaluation.split,
+        "evaluation_seconds": round(time.monotonic() - started, 1),
+        **extra,
+    }
+    records.write_json(folder / records.RESULT, result)
+    say(f"jitter of the truth {truth:.1f}; written to {folder}: {records.RESULT}")
+    return tables
+
+
+@torch.no_grad()
+def measure_motion(
+    others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, sizes: list[int]
+) -> tuple[dict[str, ErrorTable], float]:
+    """Errors by back-end and size, and the jitter of the true motions."""
+    metrics = {name: {size: MotionErrors() for size in sizes} for name in others}
+    true_motion = MotionErrors()
+    for index in range(len(source)):
+        clip: Clip = source[index]
+        truth, fps = measured(body, clip.truth.parameters), float(clip.truth.fps)
+        true_motion.update_motion(truth[0], truth[0], truth[1], truth[1], fps)
+        for view, size in enumerate(sizes):
+            for name, backend in others.items():
+                refined: Track = backend(clip.views[view])
+                joints, pelvis, vertices = measured(body, refined.parameters)
+                metric = metrics[name][size]
+                metric.update(joints, truth[0], pelvis, truth[1], vertices, truth[2])
+                metric.update_motion(joints, truth[0], pelvis, truth[1], fps)
+    tables = {
+        name: {size: {k: float(v) for k, v in metric.compute().items()} for size, metric in by_size.items()}
+        for name, by_size in metrics.items()
+    }
+    return tables, float(true_motion.compute()["jitter"])
+
+
+def motion_table(tables: Mapping[str, ErrorTable]) -> Table:
+    """Rows are metrics and back-ends, columns sizes; the best figure of a column is bold."""
+    sizes = list(next(iter(tables.values())))
+    shown = Table(title="errors by size of the person crop (lower is better)")
+    for heading in ("metric", "temporal", *(f"{size} px" for size in sizes)):
+        shown.add_column(heading, justify="right" if heading.endswith("px") else "left")
+    for metric, title in TITLES.items():
+        best = {size: min(rows[size][metric] for rows in tables.values()) for size in sizes}
+        for label, rows in tables.items():
+            values = [(rows[size][metric], best[size]) for size in sizes]
+            cells = [f"[bold]{value:.1f}[/bold]" if value == least else f"{value:.1f}" for value, least in values]
+            shown.add_row(title, label, *cells)
+        shown.add_section()
+    return shown
+
+
+def _as_text(rows: ErrorTable) -> dict[str, dict[str, float]]:
+    return {str(size): row for size, row in rows.items()}

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from rscnet.body.model import BodyModel
 from rscnet.data.boxes import Box, box_problem
 from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square, read_image
@@ -23,6 +24,7 @@ from rscnet.joints import TRAINING_49
 from rscnet.losses.posed import pose_bodies
 from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
 from rscnet.resolution import ResolutionSet
+from rscnet.structures import Prediction
 from rscnet.trained import Trained, load_trained
 
 Picture = UInt8[np.ndarray, "h w 3"]
@@ -91,6 +93,17 @@ class PersonPrediction:
 
 
 @dataclass(frozen=True)
+class Estimates:
+    """What the network says of the people of one picture, in the order of their boxes, not posed.
+
+    `crops` are [left, top, side] in pixels of the picture; cameras belong to them.
+    """
+
+    prediction: Prediction
+    crops: Int[Tensor, "n 3"]
+
+
+@dataclass(frozen=True)
 class _View:
     """A person as the network sees them."""
 
@@ -140,6 +153,11 @@ class Predictor:
         """Triangles of the body, for `PersonPrediction.mesh`."""
         return self._body.faces
 
+    @property
+    def body(self) -> BodyModel:
+        """The body that predictions are posed with, on the predictor's device."""
+        return self._body
+
     def predict(
         self,
         images: Sequence[str | Path | Picture],
@@ -165,18 +183,36 @@ class Predictor:
 
     def predict_each(self, photos: Iterable[Photo], batch_size: int = 32) -> Iterator[list[PersonPrediction]]:
         """As `predict` for any number of (picture, boxes), one after the other; only small crops are kept in memory."""
-        waiting: list[list[_View]] = []
-        for number, (image, boxes) in enumerate(photos):
-            waiting.append(self._views(image, boxes, number))
-            if sum(len(views) for views in waiting) >= batch_size:
-                yield from self._people(waiting, batch_size)
-                waiting = []
-        yield from self._people(waiting, batch_size)
+        for waiting in self._waiting(photos, batch_size):
+            yield from self._people(waiting, batch_size)
+
+    def estimate_each(self, photos: Iterable[Photo], batch_size: int = 32) -> Iterator[Estimates]:
+        """As `predict_each`, but only what the network says: no body is posed, and hardly anything kept in memory."""
+        for waiting in self._waiting(photos, batch_size):
+            views = [view for picture in waiting for view in picture]
+            parts = [views[start : start + batch_size] for start in range(0, len(views), batch_size)] or [[]]
+            said = Prediction.concatenate([self._network_says(part).to("cpu") for part in parts])
+            first = 0
+            for picture in waiting:
+                crops = torch.tensor([view.crop for view in picture]).reshape(-1, 3)
+                yield Estimates(said[first : first + len(picture)], crops)
+                first += len(picture)
 
     def crop(self, box: Sequence[float]) -> tuple[int, int, int]:
         """Left, top and side in whole pixels of the square that the network sees of a box: same centre, enlarged."""
         left, top, width, height = (float(value) for value in box)
         return _square(left, top, width, height, self.box_scale)
+
+    def _waiting(self, photos: Iterable[Photo], batch_size: int) -> Iterator[list[list[_View]]]:
+        """The people of as many pictures as fill a batch."""
+        waiting: list[list[_View]] = []
+        for number, (image, boxes) in enumerate(photos):
+            waiting.append(self._views(image, boxes, number))
+            if sum(len(views) for views in waiting) >= batch_size:
+                yield waiting
+                waiting = []
+        if waiting:
+            yield waiting
 
     def _views(self, image: str | Path | Picture, boxes: Sequence[Sequence[float]] | None, number: int) -> list[_View]:
         name = f"picture {number}" if isinstance(image, np.ndarray) else str(image)
@@ -207,11 +243,18 @@ class Predictor:
             yield [next(people) for _ in picture]
 
     @torch.no_grad()
+    def _network_says(self, views: Sequence[_View]) -> Prediction:
+        size = self.trained.image_size
+        pictures = np.stack([view.image for view in views]) if views else np.zeros((0, size, size, 3), np.uint8)
+        scale_index = [self.resolution.scale_index(view.crop[2]) for view in views]
+        scales = torch.tensor(scale_index, dtype=torch.int64, device=self.device)
+        return self._network(normalise(pictures).to(self.device), scales)
+
+    @torch.no_grad()
     def _forward(self, views: Sequence[_View]) -> list[PersonPrediction]:
         sides = [view.crop[2] for view in views]
         scale_index = [self.resolution.scale_index(side) for side in sides]
-        inputs = normalise(np.stack([view.image for view in views])).to(self.device)
-        prediction = self._network(inputs, torch.tensor(scale_index, device=self.device))
+        prediction = self._network_says(views)
         posed = pose_bodies(self._body, prediction.parameters).to("cpu")
         parameters, translation, vertices = posed.parameters, posed.translation, posed.vertices
         assert vertices is not None and parameters.camera is not None

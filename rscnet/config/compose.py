@@ -21,7 +21,7 @@ from rscnet.config.ablation import BASE, check_ablation
 from rscnet.config.schema import RunConfig, suggest, validate
 from rscnet.errors import UserError
 
-PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "output")
+PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "tracks", "output")
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 

@@ -30,7 +30,7 @@ def preflight(config: RunConfig) -> None:
         for path, text in found
         if not any(path.endswith("." + other) and text == same for other, same in found)
     ]
-    named = [("input", path) for path in config.inputs()] + [("boxes", plain["boxes"])]
+    named = [("input", path) for path in config.inputs()] + [(key, plain[key]) for key in ("boxes", "tracks")]
     problems += [f"{key}: no such file or folder: {path}" for key, path in named if path and not Path(path).exists()]
     if problems:
         raise UserError("\n".join(problems))

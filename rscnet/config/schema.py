@@ -64,6 +64,15 @@ class TextureSize(Strict):
     judges: dict[str, Component | None]
 
 
+class Clips(Strict):
+    """How many embedded motion clips each split has, and how many frames a clip."""
+
+    train: int = Field(ge=1)
+    val: int = Field(ge=1)
+    test: int = Field(ge=1)
+    frames: int = Field(ge=4)
+
+
 class ResolutionConfig(Component):
     """The resolution ranges of training and the sizes of evaluation."""
 
@@ -97,6 +106,20 @@ class Evaluation(Strict):
     rivals: dict[str, str | None]
     panel_samples: int = Field(ge=0)
     split: Literal["val", "test"]
+    backends: dict[str, Component | None] = {}
+
+
+class VideoPrediction(Strict):
+    """What `predict` does with videos."""
+
+    overlay: bool
+    height: int = Field(ge=32)
+    focal: float | None = Field(gt=0)
+    people_shown: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    max_gap: float = Field(ge=0)
+    min_iou: float = Field(ge=0, lt=1)
+    detector: Component | None
 
 
 class Prediction(Strict):
@@ -107,6 +130,7 @@ class Prediction(Strict):
     turntable: int = Field(ge=0)
     textured_views: int = Field(ge=0)
     one_person: bool
+    video: VideoPrediction
 
 
 class Legacy(Strict):
@@ -146,6 +170,7 @@ class RunConfig(Strict):
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
     people: People
+    clips: Clips
     encoder: EncoderSize
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
@@ -161,6 +186,9 @@ class RunConfig(Strict):
     input: str | None
     texture: str | None
     boxes: str | None
+    tracks: str | None
+    box: list[float] | None
+    fps: float | None = Field(gt=0)
     output: str | None
     paths: Paths
     data: Component
@@ -178,6 +206,7 @@ class RunConfig(Strict):
     callbacks: dict[str, Component | None]
     logger: dict[str, Component | None]
     render: Component
+    temporal: Component
     evaluation: Evaluation
     prediction: Prediction
     report: Report

@@ -94,6 +94,7 @@ class ClipDataModule(pl.LightningDataModule):
         seed: key of order and augmentation.
         gaps: probability that a training view loses the person for some frames.
         features: whether tracks carry the network's pooled features; `model.network.features` is their length.
+        workers: loader processes; 0 loads in the training process.
         eval_batch_size: clips per validation step.
     """
 
@@ -107,11 +108,13 @@ class ClipDataModule(pl.LightningDataModule):
         seed: int,
         gaps: float = 0.3,
         features: bool = False,
+        workers: int = 0,
         eval_batch_size: int = 8,
     ) -> None:
         super().__init__()
         self.train, self.val, self.test = train, val, test
         self.resolution, self.curriculum, self.seed = resolution, curriculum, seed
+        self.workers = workers
         self.gaps, self.features, self.eval_batch_size = gaps, features, eval_batch_size
 
     @property
@@ -145,11 +148,17 @@ class ClipDataModule(pl.LightningDataModule):
         epoch = self.epochs[min(trainer.current_epoch, len(self.epochs) - 1)]
         start = min(max(trainer.global_step - epoch.first_step, 0), epoch.steps)
         sampler = PlanSampler(epoch, len(self.train), self.seed, start, trainer.global_rank, trainer.world_size)
-        return _loader(ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler)
+        return self._loader(ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler)
 
     def val_dataloader(self) -> DataLoader:
         sampler = EvaluationSampler(len(self.val), self.eval_batch_size, len(self.val[0].views.valid))
-        return _loader(ClipDataset(self.val, self.seed, features=self.features), sampler)
+        return self._loader(ClipDataset(self.val, self.seed, features=self.features), sampler)
+
+    def _loader(self, dataset: ClipDataset, sampler: Sampler) -> DataLoader:
+        # batch_size None: a key names a whole batch
+        return DataLoader(
+            dataset, batch_size=None, sampler=sampler, num_workers=self.workers, collate_fn=_identity,  # type: ignore[arg-type]
+        )  # fmt: skip
 
 
 def mirrored(track: Track) -> Track:
@@ -174,11 +183,6 @@ def backwards(track: Track) -> Track:
 
 def _restacked(tracks: list[Track]) -> Track:
     return Track.concatenate([track.map(lambda tensor: tensor[None]) for track in tracks])
-
-
-def _loader(dataset: ClipDataset, sampler: Sampler) -> DataLoader:
-    # batch_size None: a key names a whole batch
-    return DataLoader(dataset, batch_size=None, sampler=sampler, collate_fn=_identity)  # type: ignore[arg-type]
 
 
 def _identity(batch: Clip) -> Clip:

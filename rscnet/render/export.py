@@ -56,7 +56,7 @@ def write_obj(path: str | Path, mesh: Mesh, centred: bool = True, picture: str |
     uv_faces = [[""] * 3] * len(faces) if mesh.texture is None else (mesh.texture.ft.cpu().numpy() + 1).tolist()
     for face, uv_face in zip(faces, uv_faces, strict=True):
         lines.append("f " + " ".join(f"{v}/{t}/{v}" for v, t in zip(face, uv_face, strict=True)))
-    _write_atomically(path, lambda file: file.write_text("\n".join(lines) + "\n"))
+    write_atomically(path, lambda file: file.write_text("\n".join(lines) + "\n"))
 
 
 def write_glb(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
@@ -68,7 +68,7 @@ def write_glb(path: str | Path, mesh: Mesh, centred: bool = True) -> None:
     positions, normals, faces = _surface(mesh, centred, welded=mesh.texture is None)
     exported = Trimesh(positions, faces, vertex_normals=normals, process=False, visual=_visual(mesh))
     data = export_glb(Scene(geometry={"body": exported}), include_normals=True)
-    _write_atomically(Path(path), lambda file: file.write_bytes(data))
+    write_atomically(Path(path), lambda file: file.write_bytes(data))
 
 
 def _surface(mesh: Mesh, centred: bool, welded: bool) -> _Surface:
@@ -97,14 +97,14 @@ def _visual(mesh: Mesh) -> Any:
 
 
 def _write_material(path: Path, texture: TextureMap, picture: str) -> None:
-    _write_atomically(
+    write_atomically(
         path.with_name(picture), lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG")
     )
     text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture}\n"
-    _write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
+    write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
 
 
-def _write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside the target and rename, so that no reader ever sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

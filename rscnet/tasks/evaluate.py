@@ -13,6 +13,7 @@ from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.tasks import textures
 from rscnet.tasks.common import build_data, data_for, set_up_process
+from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.results import checkpoint_name, write_tables
 from rscnet.trained import load_trained, shipped
 
@@ -36,6 +37,8 @@ def run(config: RunConfig) -> float | None:
             f"shipped names are: {', '.join(shipped()) or 'none'}"
         )
     set_up_process(config)
+    if config.name == "temporal":
+        return _evaluate_motion(config)
     trained = load_trained(config.checkpoint, config.paths.smpl)
     name = checkpoint_name(trained)
     folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
@@ -58,3 +61,18 @@ def _evaluate_external(config: RunConfig) -> float:
     records.write_json(folder / records.PROVENANCE, records.provenance())
     tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), {"model": module.name})
     return sum(row["pa_mpjpe"] for row in tables[module.name].values()) / len(tables[module.name])
+
+
+def _evaluate_motion(config: RunConfig) -> float:
+    """All back-ends of temporal refinement on clips as `checkpoint` sees them; the figure is the chosen one's."""
+    chosen = str((config.temporal.model_extra or {}).get("checkpoint") or config.temporal.target.rsplit(".", 1)[-1])
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / "temporal")
+    say(f"checkpoint: {config.checkpoint}; results go to {folder}")
+    records.write_config(folder, config.plain())
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    found = {**backends(config), f"temporal ({chosen})": build(config.plain()["temporal"], "temporal")}
+    data = build(config.plain()["data"], "data")
+    body = build(config.plain()["body"], "body")
+    name = list(found)[-1]
+    tables = write_motion_results(config, folder, name, found, body, data, {"checkpoint": config.checkpoint})
+    return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])

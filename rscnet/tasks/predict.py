@@ -30,7 +30,9 @@ from rscnet.render.pictures import overlay, side_view, turntable
 from rscnet.render.scene import PALETTE, Renderer
 from rscnet.tasks.common import set_up_process
 from rscnet.tasks.predict_texture import Texturing, texturer_for
+from rscnet.tasks.predict_video import predict_video
 from rscnet.trained import shipped
+from rscnet.video.frames import is_video
 
 SUMMARY, OVERLAY, SIDE, OBJ, GLB, PARAMETERS = (
     "summary.json", "overlay.png", "side.png", "mesh.obj", "mesh.glb", "parameters.npz",
@@ -50,15 +52,16 @@ def run(config: RunConfig) -> None:
         names = ", ".join(shipped()) or "none"
         raise UserError(f"checkpoint: missing; expected checkpoint=<file | run folder | name>, shipped are: {names}")
     if config.input is None:
-        raise UserError("input: missing; expected input=<picture | folder of pictures>")
+        raise UserError("input: missing; expected input=<picture | folder of pictures | video>")
+    if is_video(config.input, config.fps):
+        _predict_video(config)
+        return
+    _refuse_video_words(config)
     images = list_images(config.input)
     boxes = None if config.boxes is None else BoxFile(config.boxes)
     set_up_process(config)
     renderer: Renderer = build(config.plain()["render"], "render")
-    device = "cpu" if (config.trainer.model_extra or {}).get("accelerator") == "cpu" else "auto"
-    predictor = Predictor.from_checkpoint(
-        config.checkpoint, device, config.prediction.box_scale, config.paths.smpl, config.legacy.demo_bilinear
-    )
+    predictor = _predictor(config)
     output = output_folder(config)
     texturing = Texturing(
         texturer_for(config, predictor), config.prediction.textured_views, config.prediction.one_person
@@ -87,6 +90,31 @@ def run(config: RunConfig) -> None:
             f"{config.boxes}: images.file_name: no entry with people belongs to {config.input}; "
             "expected the names of its pictures"
         )
+
+
+def _predictor(config: RunConfig) -> Predictor:
+    device = "cpu" if (config.trainer.model_extra or {}).get("accelerator") == "cpu" else "auto"
+    return Predictor.from_checkpoint(
+        str(config.checkpoint), device, config.prediction.box_scale, config.paths.smpl, config.legacy.demo_bilinear
+    )
+
+
+def _predict_video(config: RunConfig) -> None:
+    set_up_process(config)
+    output = output_folder(config)
+    try:
+        predict_video(config, _predictor(config), build(config.plain()["render"], "render"), output)
+    except OSError as error:
+        raise UserError(f"output: cannot write into {output}: {error.strerror or error}") from None
+
+
+def _refuse_video_words(config: RunConfig) -> None:
+    for key in ("tracks", "box"):
+        if getattr(config, key) is not None:
+            raise UserError(
+                f"{key}: is for videos, but {config.input} holds pictures; boxes=<COCO json> has people of pictures, "
+                "fps=<rate> makes a folder a video"
+            )
 
 
 def output_folder(config: RunConfig) -> Path:

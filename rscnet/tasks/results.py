@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,15 @@ from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import log_results
 from rscnet.models.rscnet import RSCNet
+from rscnet.models.temporal import TemporalRefiner
 from rscnet.ranks import is_rank_zero
 from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival, truth_bodies
+from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.tables import sequence_table, table
 from rscnet.tasks.textures import write_textures
+from rscnet.temporal.learned import refine_one
 from rscnet.trained import Trained
 
 CURVE, PANEL = "error_vs_resolution.png", "panel.png"
@@ -49,6 +53,11 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
             extra["cost"] = callback.summary(trainer, module)
     if isinstance(module, TexGloModule):
         write_textures(config, folder, module.network, module.body.cpu(), data, extra)  # type: ignore[arg-type]
+        return
+    if isinstance(module.network, TemporalRefiner):
+        module.eval()
+        found = backends(config, partial(refine_one, module.network))
+        write_motion_results(config, folder, "learned", found, module.body, data, extra)  # type: ignore[arg-type]
         return
     if not isinstance(module.network, RSCNet):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

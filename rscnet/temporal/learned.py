@@ -35,6 +35,7 @@ class Learned:
             )
         load_strict(network, state, path)
         self.network = network.eval()
+        self.reads_features = network.features > 0
 
     def __call__(self, track: Track) -> Track:
         return refine_one(self.network, track)

@@ -1,0 +1,1 @@
+"""Videos: frames in and out, and the boxes of people over time."""

@@ -1,0 +1,119 @@
+"""From a video and the boxes of its people to refined motions, in one pass and with small memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from rscnet.predictor import Estimates, Photo, Predictor
+from rscnet.structures import BodyParameters
+from rscnet.temporal.track import TemporalBackend, Track, fill_gaps
+from rscnet.video.frames import Video
+from rscnet.video.motion import PersonMotion
+from rscnet.video.tracks import PersonTrack
+
+
+@dataclass
+class _Sightings:
+    """What was predicted of one person, frame by frame."""
+
+    frames: list[int] = field(default_factory=list)
+    rows: list[tuple[Tensor, ...]] = field(default_factory=list)
+
+
+class MotionJob:
+    """Predicts everybody in every frame, then refines each of them over time.
+
+    Args:
+        predictor: the per-frame network.
+        backend: of temporal refinement.
+        batch_size: people that go through the network at once.
+        max_gap: seconds out of sight that are filled and shown.
+        focal: of the camera that distances are told by, in pixels; None is the picture's diagonal.
+
+    Attributes:
+        frames: of the video that were read, damaged ones included.
+    """
+
+    def __init__(
+        self, predictor: Predictor, backend: TemporalBackend, batch_size: int, max_gap: float, focal: float | None
+    ) -> None:
+        self.predictor, self.backend = predictor, backend
+        self.batch_size, self.max_gap, self.focal = batch_size, max_gap, focal
+        self.with_features = bool(getattr(backend, "reads_features", False))
+        self.frames = 0
+
+    def run(self, video: Video, tracks: Sequence[PersonTrack], step) -> list[PersonMotion]:
+        """The motions of those tracks that any readable frame shows.
+
+        Args:
+            video: read once.
+            tracks: boxes of people.
+            step: called after every frame.
+        """
+        found = {track.id: _Sightings() for track in tracks}
+        pending: deque[tuple[int, list[int]]] = deque()
+        for estimates in self.predictor.estimate_each(self._photos(video, tracks, pending, step), self.batch_size):
+            frame, people = pending.popleft()
+            for person, row in zip(people, _rows(estimates, self.with_features), strict=True):
+                found[person].frames.append(frame)
+                found[person].rows.append(row)
+        return [self._motion(person, seen, video) for person, seen in found.items() if seen.frames]
+
+    def _photos(
+        self, video: Video, tracks: Sequence[PersonTrack], pending: deque[tuple[int, list[int]]], step
+    ) -> Iterator[Photo]:
+        for number, picture in enumerate(video):
+            self.frames = number + 1
+            step()
+            shown = [track for track in tracks if track.shown(number)]
+            if picture is None or not shown:
+                continue
+            pending.append((number, [track.id for track in shown]))
+            boxes = [track.box(number) for track in shown]
+            yield picture, None if boxes[0] is None else [box for box in boxes if box is not None]
+
+    def _motion(self, person: int, seen: _Sightings, video: Video) -> PersonMotion:
+        first, count = seen.frames[0], seen.frames[-1] - seen.frames[0] + 1
+        rows = torch.tensor(seen.frames) - first
+        columns = []
+        for values in zip(*seen.rows, strict=True):
+            column = torch.stack(values)
+            spread = column.new_zeros(count, *column.shape[1:])
+            spread[rows] = column
+            columns.append(spread)
+        rotations, betas, camera, crops, *feature = columns
+        valid = torch.zeros(count, dtype=torch.bool)
+        valid[rows] = True
+        track = Track(rotations, betas, camera, crops, valid, torch.tensor(video.fps), feature[0] if feature else None)
+        track = self.backend(fill_gaps(track))
+        focal = self.focal or float(np.hypot(video.width, video.height))
+        near = short_gaps(valid, round(self.max_gap * video.fps))
+        return PersonMotion(person, first, track, near, video.width, video.height, focal)
+
+
+def short_gaps(valid: Bool[Tensor, "t"], longest: int) -> Bool[Tensor, "t"]:
+    """Frames of the gaps that are at most `longest` frames long."""
+    seen = valid.nonzero().squeeze(1)
+    short = torch.zeros_like(valid)
+    for before, after in zip(seen.tolist(), seen[1:].tolist(), strict=False):
+        if after - before - 1 <= longest:
+            short[before + 1 : after] = True
+    return short
+
+
+def _rows(estimates: Estimates, with_features: bool) -> Iterator[tuple[Tensor, ...]]:
+    """Rotations, betas, camera, crop and perhaps the feature of each person of a picture."""
+    parameters: BodyParameters = estimates.prediction.parameters
+    assert parameters.camera is not None
+    columns = [parameters.rotations, parameters.betas, parameters.camera, estimates.crops.float()]
+    if with_features:
+        columns.append(estimates.prediction.feature.float())
+    for values in zip(*columns, strict=True):
+        yield tuple(value.clone() for value in values)  # a view would keep the whole batch

@@ -54,7 +54,9 @@ class ClipDataset(Dataset[Clip]):
         clips = [self.source[index] for index in key.indices]
         views = len(clips[0].views.valid)
         if key.views > views:
-            raise UserError(f"curriculum: asks for {key.views} views of each clip, but clips have {views}; see data.views")
+            raise UserError(
+                f"curriculum: asks for {key.views} views of each clip, but clips have {views}; see data.views"
+            )
         if not self.features:
             clips = [replace(clip, views=replace(clip.views, feature=None)) for clip in clips]
         if self.augment:
@@ -148,7 +150,9 @@ class ClipDataModule(pl.LightningDataModule):
         epoch = self.epochs[min(trainer.current_epoch, len(self.epochs) - 1)]
         start = min(max(trainer.global_step - epoch.first_step, 0), epoch.steps)
         sampler = PlanSampler(epoch, len(self.train), self.seed, start, trainer.global_rank, trainer.world_size)
-        return self._loader(ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler)
+        return self._loader(
+            ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler
+        )
 
     def val_dataloader(self) -> DataLoader:
         sampler = EvaluationSampler(len(self.val), self.eval_batch_size, len(self.val[0].views.valid))
@@ -162,7 +166,7 @@ class ClipDataModule(pl.LightningDataModule):
 
 
 def mirrored(track: Track) -> Track:
-    """The track, without features, in a mirror. Crops keep their sides; their place in the picture is no longer that of any picture."""
+    """The track, without features, in a mirror. Crops keep their sides; no picture has them there."""
     camera = track.camera * track.camera.new_tensor([1.0, -1.0, 1.0])
     centre = track.crops[..., 0] + track.crops[..., 2] / 2
     crops = track.crops - torch.stack([2 * centre, *[torch.zeros_like(centre)] * 2], dim=-1)

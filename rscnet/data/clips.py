@@ -148,7 +148,9 @@ class EmbeddedClips:
         fps = float(random.choice(self.rates))
         people = self._people.clip(index, self.frames, fps)
         truth = _truth(people, fps)
-        return Clip(views=_stacked([self._view(people, sizes, fps, random) for sizes in self._draw(random)]), truth=truth)
+        return Clip(
+            views=_stacked([self._view(people, sizes, fps, random) for sizes in self._draw(random)]), truth=truth
+        )
 
     def _draw(self, random: np.random.Generator) -> list[Float[np.ndarray, "t"]]:
         """Sizes over time of each view."""

@@ -11,7 +11,7 @@ from rscnet.metrics.body import BodyErrors
 
 
 class MotionErrors(BodyErrors):
-    """`BodyErrors` of all frames, and of whole motions the acceleration error (m/s²) and the jitter (10 m/s³).
+    """`BodyErrors` of motions' frames, with the motions' acceleration error (m/s²) and jitter (10 m/s³).
 
     Acceleration and jitter are those of the 14 joints relative to the pelvis, as the other errors are.
     """
@@ -24,15 +24,18 @@ class MotionErrors(BodyErrors):
         for state in ("motion_sums", "motion_counts"):
             self.add_state(state, torch.zeros(2, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update_motion(
+    def update(  # type: ignore[override]
         self,
         joints: Float[Tensor, "t 14 3"],
         target_joints: Float[Tensor, "t 14 3"],
         pelvis: Float[Tensor, "t 3"],
         target_pelvis: Float[Tensor, "t 3"],
-        fps: float,
+        vertices: Float[Tensor, "t v 3"] | None = None,
+        target_vertices: Float[Tensor, "t v 3"] | None = None,
+        fps: float = 1.0,
     ) -> None:
-        """Add one motion of consecutive frames; `update` adds its frames."""
+        """Add one motion of consecutive frames."""
+        super().update(joints, target_joints, pelvis, target_pelvis, vertices, target_vertices)
         points, target = joints.double() - pelvis[:, None].double(), target_joints.double() - target_pelvis[:, None]
         values = (functional.acceleration_error(points, target, fps), functional.jitter(points, fps) / 10)
         for index, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""Learned refinement of tracks: small, bidirectional, residual, aware of the resolution of every frame (spec section 8).
+"""Learned refinement of tracks: small, bidirectional, residual, aware of each frame's resolution (spec section 8).
 
 Its inputs are the body parameters themselves with sizes and validity, so that weights stay usable when the per-frame
 network is trained anew; pooled features join them where `features` asks for it.

@@ -1,4 +1,4 @@
-"""A moving body as binary glTF: joint hierarchy, skin weights and rotations over time, for Blender, three.js and others.
+"""A moving body as binary glTF, as Blender and three.js read it: joint hierarchy, skin weights, rotations over time.
 
 The frame is glTF's: y up, metres; the camera frame's (x, y, z) is (x, -y, -z) here. The mesh is the body at rest with
 the track's shape. glTF skins by bones alone, so the small pose-dependent corrections of SMPL's surface are left out.
@@ -109,7 +109,11 @@ def write_animated_glb(
         "animations": [_animation(quaternions, pelvis, fps, name, buffer)],
         **_material(skin, buffer),
     }
-    document |= {"bufferViews": buffer.views, "accessors": buffer.accessors, "buffers": [{"byteLength": len(buffer.data)}]}
+    document |= {
+        "bufferViews": buffer.views,
+        "accessors": buffer.accessors,
+        "buffers": [{"byteLength": len(buffer.data)}],
+    }
     content = _container(document, bytes(buffer.data))
     write_atomically(Path(path), lambda file: file.write_bytes(content))
 

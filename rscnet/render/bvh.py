@@ -34,7 +34,9 @@ def write_bvh(
         fps: frames per second.
     """
     order = list(_depth_first(0))
-    angles = Rotation.from_quat(np.roll(quaternions[:, order], -1, axis=-1).reshape(-1, 4)).as_euler(ORDER, degrees=True)
+    angles = Rotation.from_quat(np.roll(quaternions[:, order], -1, axis=-1).reshape(-1, 4)).as_euler(
+        ORDER, degrees=True
+    )
     rows = np.concatenate([CENTIMETRES * pelvis, angles.reshape(len(pelvis), -1)], axis=1)
     lines = ["HIERARCHY", *_joint(0, joints, 0), "MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
     lines += [" ".join(f"{value:.5f}" for value in row) for row in rows]

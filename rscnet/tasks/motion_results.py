@@ -78,14 +78,12 @@ def measure_motion(
     for index in range(len(source)):
         clip: Clip = source[index]
         truth, fps = measured(body, clip.truth.parameters), float(clip.truth.fps)
-        true_motion.update_motion(truth[0], truth[0], truth[1], truth[1], fps)
+        true_motion.update(truth[0], truth[0], truth[1], truth[1], fps=fps)
         for view, size in enumerate(sizes):
             for name, backend in others.items():
                 refined: Track = backend(clip.views[view])
                 joints, pelvis, vertices = measured(body, refined.parameters)
-                metric = metrics[name][size]
-                metric.update(joints, truth[0], pelvis, truth[1], vertices, truth[2])
-                metric.update_motion(joints, truth[0], pelvis, truth[1], fps)
+                metrics[name][size].update(joints, truth[0], pelvis, truth[1], vertices, truth[2], fps)
     tables = {
         name: {size: {k: float(v) for k, v in metric.compute().items()} for size, metric in by_size.items()}
         for name, by_size in metrics.items()

@@ -103,7 +103,7 @@ def _predict_video(config: RunConfig) -> None:
     set_up_process(config)
     output = output_folder(config)
     try:
-        predict_video(config, _predictor(config), build(config.plain()["render"], "render"), output)
+        predict_video(config, lambda: _predictor(config), output)
     except OSError as error:
         raise UserError(f"output: cannot write into {output}: {error.strerror or error}") from None
 

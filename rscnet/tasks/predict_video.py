@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +35,24 @@ OVERLAY, MOTION = "overlay.mp4", "motion.npz"
 SHOWN = 8  # lines of one kind on the terminal; the summary has all
 
 
-def predict_video(config: RunConfig, predictor: Predictor, renderer: Renderer, output: Path) -> None:
+def predict_video(config: RunConfig, load: Callable[[], Predictor], output: Path) -> None:
     """Predicts the people of a video and writes what `docs/video.md` describes.
+
+    Args:
+        config: the run's.
+        load: makes the predictor, once the inputs are known to be good.
+        output: folder to write into.
 
     Raises:
         UserError: nothing to read, no usable box; or, at the end, one line for whatever part of the video could not be
             read, when the rest is written.
     """
-    backend: TemporalBackend = build(config.plain()["temporal"], "temporal")
+    plain, settings = config.plain(), config.prediction.video
     video = open_video(str(config.input), config.fps)
     found = find_people(config, video)
-    settings = config.prediction.video
+    backend: TemporalBackend = build(plain["temporal"], "temporal")
+    renderer: Renderer = build(plain["render"], "render")
+    predictor = load()
     job = MotionJob(predictor, backend, settings.batch_size, settings.max_gap, settings.focal)
     started = time.monotonic()
     with _bar() as bar:
@@ -67,7 +74,7 @@ def predict_video(config: RunConfig, predictor: Predictor, renderer: Renderer, o
     summary = {
         "video": {"path": str(video.path), "fps": video.fps, "width": video.width, "height": video.height},
         "frames": job.frames,
-        "temporal": config.plain()["temporal"],
+        "temporal": plain["temporal"],
         "overlay": OVERLAY if settings.overlay and people else None,
         "people": entries,
         "skipped": skipped,
@@ -129,7 +136,9 @@ def _never_shown(tracks: Sequence[PersonTrack], people: Sequence[PersonMotion], 
     for track in tracks:
         late = [frame for frame in track.boxes if frame >= frames]
         if late:
-            lines.append(f"person {track.id}: {len(late)} boxes from frame {min(late)} on; the video has {frames} frames")
+            lines.append(
+                f"person {track.id}: {len(late)} boxes from frame {min(late)} on; the video has {frames} frames"
+            )
     seen = {person.id for person in people}
     return lines + [f"person {track.id}: no readable frame shows them" for track in tracks if track.id not in seen]
 
@@ -171,5 +180,10 @@ def _write_overlay(path: Path, video: Video, painter: OverlayPainter, frames: in
 
 
 def _bar() -> Progress:
-    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} frames"), TimeElapsedColumn()]
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} frames"),
+        TimeElapsedColumn(),
+    ]
     return Progress(*columns, disable=not Console().is_terminal, transient=True)

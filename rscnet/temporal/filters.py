@@ -6,6 +6,7 @@ matter. The shape is averaged over the track; the camera is filtered as a place 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -114,7 +115,7 @@ class OneEuro:
         order = range(len(place))[::step]
         turned, moved = rotations.clone(), place.clone()
         spin, speed = torch.zeros_like(rotations[0, ..., 0]), torch.zeros_like(place[0])
-        for before, now in zip(order, order[1:], strict=False):
+        for before, now in itertools.pairwise(order):
             turn = matrix_to_axis_angle(turned[before].mT @ rotations[now])
             spin = spin + self._share(self.speed_cutoff, fps) * (turn * fps - spin)
             share = self._share(self.min_cutoff + self.beta * spin.norm(dim=-1, keepdim=True), fps)

@@ -37,7 +37,7 @@ class TorchvisionDetector:
             from torchvision.models import detection  # type: ignore[import-not-found]
         except ImportError:
             raise UserError(
-                "prediction.video.detector: torchvision is not installed; install the version that belongs to your torch, "
+                "prediction.video.detector: torchvision is not installed; install the one that belongs to your torch, "
                 "or give tracks=<file>"
             ) from None
         if not hasattr(detection, model):

@@ -88,15 +88,21 @@ class VideoFile(Video):
         try:
             container = av.open(str(self.path))
         except av.FFmpegError as error:
-            raise UserError(
-                f"input: {self.path}: damaged or no video ({_reason(error)}); a file that was cut off before its index "
-                "was written cannot be read, record or copy it again"
-            ) from None
+            raise self._damaged(_reason(error)) from None
         if not container.streams.video:
+            sound = bool(container.streams.audio)
             container.close()
-            raise UserError(f"input: {self.path}: holds no pictures, only sound; expected a video")
+            if sound:
+                raise UserError(f"input: {self.path}: holds no pictures, only sound; expected a video")
+            raise self._damaged("it has a beginning but no pictures")
         container.streams.video[0].thread_type = "AUTO"
         return container
+
+    def _damaged(self, reason: str) -> UserError:
+        return UserError(
+            f"input: {self.path}: damaged or no video ({reason}); a file that was cut off before its index was written "
+            "cannot be read, record or copy it again"
+        )
 
 
 class FrameFolder(Video):

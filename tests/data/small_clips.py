@@ -11,10 +11,10 @@ from rscnet.video.writer import VideoWriter
 
 
 def write_video(path: Path, frames: int = 6, fps: float = 12.0, height: int = 32, width: int = 48) -> Path:
-    """Grey frames that grow lighter by 20 each, with a white upper left quarter."""
+    """Grey frames that grow lighter by 20 each (and begin again after twelve), with a white upper left quarter."""
     with VideoWriter(path, fps, height, width) as writer:
         for number in range(frames):
-            picture = np.full((height, width, 3), 20 * number, np.uint8)
+            picture = np.full((height, width, 3), 20 * number % 240, np.uint8)
             picture[: height // 2, : width // 2] = 255
             writer.write(picture)
     return path

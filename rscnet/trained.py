@@ -220,14 +220,14 @@ class FrozenNetwork:
     """A trained body network for data code that caches what it says; it never learns and keeps no gradients.
 
     Args:
-        checkpoint: see `find`.
+        checkpoint, smpl: see `load_trained`.
 
     Raises:
         UserError: as `load_trained`.
     """
 
-    def __init__(self, checkpoint: str) -> None:
-        self.trained = load_trained(checkpoint)
+    def __init__(self, checkpoint: str, smpl: str | None = None) -> None:
+        self.trained = load_trained(checkpoint, smpl)
         self.image_size, self.ranges = self.trained.image_size, self.trained.ranges
         digest = hashlib.blake2b(digest_size=8)
         for name, value in sorted(self.trained.network.state_dict().items()):

@@ -76,7 +76,7 @@ class Cost(pl.Callback):
 
 def _pictures(batch: Any) -> int:
     views = getattr(batch, "views", None)
-    return 0 if views is None else views.shape[0] * views.shape[1]
+    return views.shape[0] * views.shape[1] if isinstance(views, torch.Tensor) else 0
 
 
 def peak_memory() -> float:

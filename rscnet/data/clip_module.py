@@ -96,7 +96,6 @@ class ClipDataModule(pl.LightningDataModule):
         seed: key of order and augmentation.
         gaps: probability that a training view loses the person for some frames.
         features: whether tracks carry the network's pooled features; `model.network.features` is their length.
-        workers: loader processes; 0 loads in the training process.
         eval_batch_size: clips per validation step.
     """
 
@@ -110,13 +109,11 @@ class ClipDataModule(pl.LightningDataModule):
         seed: int,
         gaps: float = 0.3,
         features: bool = False,
-        workers: int = 0,
         eval_batch_size: int = 8,
     ) -> None:
         super().__init__()
         self.train, self.val, self.test = train, val, test
         self.resolution, self.curriculum, self.seed = resolution, curriculum, seed
-        self.workers = workers
         self.gaps, self.features, self.eval_batch_size = gaps, features, eval_batch_size
 
     @property
@@ -161,7 +158,7 @@ class ClipDataModule(pl.LightningDataModule):
     def _loader(self, dataset: ClipDataset, sampler: Sampler) -> DataLoader:
         # batch_size None: a key names a whole batch
         return DataLoader(
-            dataset, batch_size=None, sampler=sampler, num_workers=self.workers, collate_fn=_identity,  # type: ignore[arg-type]
+            dataset, batch_size=None, sampler=sampler, collate_fn=_identity,  # type: ignore[arg-type]
         )  # fmt: skip
 
 

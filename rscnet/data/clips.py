@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -206,8 +206,11 @@ def _truth(people: RenderedPeople, fps: float) -> Track:
 
 
 def _stacked(tracks: Sequence[Track]) -> Track:
-    values = {f.name: [getattr(track, f.name) for track in tracks] for f in fields(Track)}
-    return Track(**{name: None if found[0] is None else torch.stack(found) for name, found in values.items()})
+    stacked: dict[str, Any] = {}
+    for name in (f.name for f in fields(Track)):
+        values = [getattr(track, name) for track in tracks]
+        stacked[name] = None if values[0] is None else torch.stack(values)
+    return Track(**stacked)
 
 
 def _to_arrays(clip: Clip) -> dict[str, np.ndarray]:
@@ -220,11 +223,11 @@ def _to_arrays(clip: Clip) -> dict[str, np.ndarray]:
 
 
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Clip:
-    parts: dict[str, dict[str, Tensor]] = {"views": {}, "truth": {}}
+    parts: dict[str, dict[str, Any]] = {"views": {}, "truth": {}}
     for key, value in arrays.items():
         part, name = key.split(".")
         parts[part][name] = torch.from_numpy(value)
-    return Clip(Track(**parts["views"]), Track(**parts["truth"]))  # type: ignore[arg-type]
+    return Clip(Track(**parts["views"]), Track(**parts["truth"]))
 
 
 def collate(clips: Sequence[Clip], views: int) -> Clip:

@@ -12,6 +12,7 @@ from rscnet.ranks import is_rank_zero
 USAGE = """usage: python -m rscnet.run experiment=<name> [preset=cpu|gpu|paper|smoke] [key=value ...]
        python -m rscnet.run task=evaluate checkpoint=<file | run folder | name> [resolution.eval=[...]]
        python -m rscnet.run task=predict checkpoint=<...> input=<image | folder> [boxes=<COCO json>] [output=<dir>]
+       python -m rscnet.run task=predict checkpoint=<...> input=<video> [tracks=<MOT text | COCO json>] [temporal=<...>]
        python -m rscnet.run task=report input=<run or sweep folders> [output=<dir>] [report.baseline=<method>]
        python -m rscnet.run task=check experiment=<name>   validate and show the schedule, train nothing
        python -m rscnet.run -m sweep=<name> [hydra/launcher=joblib|submitit_slurm] [seed=0,1,2] [key=value,value]

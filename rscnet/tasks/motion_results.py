@@ -12,13 +12,15 @@ from rich.table import Table
 
 from rscnet import records
 from rscnet.body.model import BodyModel
-from rscnet.callbacks.errors import ErrorTable, measured
+from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.clip_module import ClipDataModule
 from rscnet.data.clips import Clip
+from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
 from rscnet.metrics.motion import MotionErrors
+from rscnet.metrics.truth import measure_body
 from rscnet.temporal.track import TemporalBackend, Track
 
 TITLES = {
@@ -77,12 +79,12 @@ def measure_motion(
     true_motion = MotionErrors()
     for index in range(len(source)):
         clip: Clip = source[index]
-        truth, fps = measured(body, clip.truth.parameters), float(clip.truth.fps)
+        truth, fps = _measured(body, clip.truth), float(clip.truth.fps)
         true_motion.update(truth[0], truth[0], truth[1], truth[1], fps=fps)
         for view, size in enumerate(sizes):
             for name, backend in others.items():
                 refined: Track = backend(clip.views[view])
-                joints, pelvis, vertices = measured(body, refined.parameters)
+                joints, pelvis, vertices = _measured(body, refined)
                 metrics[name][size].update(joints, truth[0], pelvis, truth[1], vertices, truth[2], fps)
     tables = {
         name: {size: {k: float(v) for k, v in metric.compute().items()} for size, metric in by_size.items()}
@@ -109,3 +111,10 @@ def motion_table(tables: Mapping[str, ErrorTable]) -> Table:
 
 def _as_text(rows: ErrorTable) -> dict[str, dict[str, float]]:
     return {str(size): row for size, row in rows.items()}
+
+
+def _measured(body: BodyModel, track: Track) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """14 joints, pelvis and vertices of every frame."""
+    found = measure_body(body, track.parameters)
+    assert found.vertices is not None
+    return found.joints[:, LSP_14_FROM_H36M_17], found.joints[:, H36M_PELVIS], found.vertices

@@ -137,7 +137,7 @@ def test_boxes_of_a_smaller_picture_fail_that_picture(
     ("words", "message"),
     [
         (["checkpoint=null"], "checkpoint: missing; expected checkpoint=<file | run folder | name>"),
-        (["input=null"], "input: missing; expected input=<picture | folder of pictures>"),
+        (["input=null"], "input: missing; expected input=<picture | folder of pictures | video>"),
         (["input=nowhere.jpg"], "input: no such file or folder: nowhere.jpg"),
         (["boxes=nowhere.json"], "boxes: no such file or folder: nowhere.json"),
     ],

@@ -109,3 +109,38 @@ def test_motion_is_smooth_and_moves(seed, skeleton):
     step = np.linalg.norm(np.diff(joints, axis=0), axis=2)
     assert step.max() < 0.35  # metres in a 25th of a second
     assert np.linalg.norm(joints - joints[:1], axis=2).max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["walk", "run", "wave", "sit_down", "turn"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_named_motions_keep_to_limits_and_move_smoothly(name, split, skeleton):
+    clip = motion(np.random.default_rng(1), split, skeleton, frames=40, fps=25.0, name=name)
+    joints = np.stack([poses.forward_kinematics(pose, skeleton) for pose in clip.poses])
+    acceleration = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=2) * 25.0**2
+    assert acceleration.max() < 160  # metres per second squared: feet of runners reach about a hundred
+    # Euler angles of large turns are not unique: the knee's turn, which limits bound on one axis, tells
+    knee = clip.poses[:, poses.JOINT["left_knee"]]
+    assert knee[:, 0].min() > np.deg2rad(-4) and knee[:, 0].max() < np.deg2rad(142)
+    assert (clip.airborne >= 0).all() and (clip.airborne > 0).any() == (name == "run")
+
+
+def test_walking_goes_forward_on_planted_feet(skeleton):
+    clip = motion(np.random.default_rng(1), "train", skeleton, frames=50, fps=25.0, name="walk")
+    ahead = clip.travel[-1] / 2  # metres per second
+    assert 0.6 < np.linalg.norm(ahead) < 2.0
+    feet = np.stack([poses.forward_kinematics(pose, skeleton) for pose in clip.poses])[:, [10, 11]]
+    feet = feet + clip.travel[:, None]
+    lower = feet[..., 1].argmin(1)
+    slip = [np.linalg.norm((feet[i + 1, lower[i]] - feet[i, lower[i]])[[0, 2]]) for i in range(49)]
+    assert np.median(slip) < 0.4 * np.linalg.norm(ahead) / 25
+
+
+def test_turning_and_sitting_down_end_elsewhere(skeleton):
+    turned = motion(np.random.default_rng(0), "train", skeleton, frames=75, fps=25.0, name="turn")
+    facing = [float(Rotation.from_rotvec(pose[0]).apply([0, 0, 1.0])[2]) for pose in turned.poses[[0, -1]]]
+    assert facing[0] > 0.95 and facing[1] < 0.5
+    hips = []
+    for seed in range(4):
+        clip = motion(np.random.default_rng(seed), "train", skeleton, frames=75, fps=25.0, name="sit_down")
+        hips += [abs(clip.poses[-1, 1, 0] - clip.poses[0, 1, 0])]
+    assert min(hips) > np.deg2rad(40)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
+from scipy.special import expit
 
 from rscnet.data.synthetic.gait import RUN, WALK, Gait, flight, gait_angles
 from rscnet.data.synthetic.pose_library import ARMS, SPREAD, Combination
@@ -33,6 +34,7 @@ SEATED = ("sit", "sit_wide", "sit_low", "sit_crossed")
 POSE_TIME = (0.6, 1.4)  # seconds from one pose of a passage to the next
 POSTURE, SWAY = 0.35, 0.12  # share of the library's noise that stays for a whole clip, and that comes and goes
 FORWARD_BEND = 32.0  # degrees that the trunk leans at most while somebody sits down
+HANDOVER = 0.005  # metres that one foot is lower when it carries three quarters of the weight
 _FEET = [JOINT["left_foot"], JOINT["right_foot"]]
 
 Names = tuple[str, str, str, str]
@@ -192,7 +194,7 @@ def _travel(
     if len(poses) < 2:
         return way
     height = (feet[1:, :, 1] + feet[:-1, :, 1]) / 2
-    share = 1 / (1 + np.exp((height - height[:, ::-1]) / 0.02))  # of each foot in carrying the body
+    share = expit((height[:, ::-1] - height) / HANDOVER)  # of each foot in carrying the body
     steps = -(np.diff(feet, axis=0) * share[..., None]).sum(1)
     if steady:
         turned = Rotation.from_euler("y", (heading[1:, None] + heading[:-1, None]) / 2, degrees=True)

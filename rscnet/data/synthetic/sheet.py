@@ -1,4 +1,7 @@
-"""A contact sheet for looking at synthetic people: `python -m rscnet.data.synthetic.sheet docs/pictures/x.png`."""
+"""Contact sheets for looking at synthetic people: `python -m rscnet.data.synthetic.sheet docs/pictures/x.png`.
+
+With `--motions` each row is a motion, every fourth frame of it.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from jaxtyping import Float32, UInt8
 
 from rscnet.body import BodyModel
 from rscnet.data.synthetic.generator import PersonGenerator
+from rscnet.data.synthetic.motion import SHARES
 from rscnet.joints import ANNOTATION_24
 
 Pictures = UInt8[np.ndarray, "n s s 3"]
 
 COLUMNS = 8
 LOW_RESOLUTIONS = (52, 32, 24)
+MOTION_FRAMES, MOTION_FPS, MOTION_STEP = 44, 25.0, 4
 RIGHT, LEFT, MIDDLE = (255, 60, 60), (60, 220, 60), (255, 230, 0)
 
 
@@ -29,6 +34,16 @@ def contact_sheet(generator: PersonGenerator, first: int = 0) -> UInt8[np.ndarra
     rows += [lowered(images[eight], size) for size in LOW_RESOLUTIONS]
     rows += [with_keypoints(images[eight], people.keypoints_2d[eight]), part_colours()[people.parts[eight]]]
     return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+
+
+def motion_sheet(generator: PersonGenerator, first: int = 0) -> UInt8[np.ndarray, "h w 3"]:
+    """Every motion in two rows: the camera goes along, and the camera stands still."""
+    rows = []
+    for number, name in enumerate(SHARES):
+        for still in (0, 1):
+            clip = generator.clip(first + 2 * number + still, MOTION_FRAMES, MOTION_FPS, name=name, follow=not still)
+            rows.append(np.concatenate(list(clip.images[::MOTION_STEP]), axis=1))
+    return np.concatenate(rows)
 
 
 def lowered(images: Pictures, size: int) -> Pictures:
@@ -64,10 +79,12 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of one picture in pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", default="train", choices=("train", "val", "test"))
+    parser.add_argument("--motions", action="store_true", help="rows of frames instead of single pictures")
     arguments = parser.parse_args()
     generator = PersonGenerator(BodyModel.embedded(), arguments.size, arguments.seed, arguments.split)
     arguments.path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(arguments.path), contact_sheet(generator)[..., ::-1])
+    sheet = motion_sheet(generator) if arguments.motions else contact_sheet(generator)
+    cv2.imwrite(str(arguments.path), sheet[..., ::-1])
 
 
 if __name__ == "__main__":

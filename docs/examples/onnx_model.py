@@ -1,7 +1,7 @@
 """Another program's model under rscnet's evaluation: here our own network, run by onnxruntime without torch or rscnet.
 
 python scripts/export_checkpoint.py rsc_small rsc_small.onnx
-python -m rscnet.run task=evaluate model=external external.callable=examples.onnx_model:predict
+python -m rscnet.run task=evaluate model=external external.callable=docs.examples.onnx_model:predict
 """
 
 import numpy as np

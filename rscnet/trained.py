@@ -26,7 +26,12 @@ from rscnet.resolution import ResolutionSet
 from rscnet.structures import Prediction
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
-BODIES, TEXTURES, FEATURES = "", "texture", "features"  # folders of shipped weights by kind of network
+BODIES, TEXTURES, FEATURES, TEMPORAL = (
+    "",
+    "texture",
+    "features",
+    "temporal",
+)  # folders of shipped weights by kind of network
 NETWORK = "network."
 LICENSED = "rscnet.body.licensed."
 _Network = TypeVar("_Network", bound=nn.Module)

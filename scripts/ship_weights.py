@@ -16,10 +16,12 @@ from rscnet import __version__, records
 from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import save_safetensors
+from rscnet.temporal.learned import Learned
 from rscnet.trained import (
     BODIES,
     FEATURES,
     SHIPPED,
+    TEMPORAL,
     TEXTURES,
     Trained,
     TrainedTexture,
@@ -68,6 +70,16 @@ PSNR of UV maps in dB over the texels that the picture shows and hides, SSIM of 
 {rows}"""
 
 
+MOTION_FIGURES = ("mpjpe", "pa_mpjpe", "pve", "accel", "jitter")
+MOTION_RESULTS = """## {samples} embedded test clips, {frames} frames
+
+Errors in mm, acceleration error in m/s², jitter in 10 m/s³, of tracks of the per-frame network that it was trained on.
+
+| crop | method | MPJPE | PA-MPJPE | PVE | acceleration | jitter |
+|---|---|---|---|---|---|---|
+{rows}"""
+
+
 def card(name: str, folder: Path, config: dict[str, Any], parameters: float, recipe: str | None = None) -> str:
     """The model card of a run.
 
@@ -107,6 +119,13 @@ def _results(result: dict[str, Any], name: str) -> str:
             for size, row in table.items()
         ]
         return TEXTURE_RESULTS.format(samples=result["samples"], rows="\n".join(rows))
+    if any("accel" in row for row in result["by_size"].values()):
+        rows = [
+            f"| {size} px | {label} | " + " | ".join(f"{row[figure]:.1f}" for figure in MOTION_FIGURES) + " |"
+            for label, table in ({name: result["by_size"]} | result["rivals"]).items()
+            for size, row in table.items()
+        ]
+        return MOTION_RESULTS.format(samples=result["samples"], frames=result["frames"], rows="\n".join(rows))
     if not result["by_size"]:
         shown = {key: value for key, value in result["metrics"].items() if key.startswith("val/")}
         return "## Validation\n\n" + "\n".join(
@@ -127,6 +146,7 @@ LOADERS = {
     BODIES: lambda name: _of(load_trained(name)),
     TEXTURES: lambda name: _of(load_texture(name)),
     FEATURES: lambda name: (feature_network(name), read(find(name))[1]),
+    TEMPORAL: lambda name: (Learned(name).network, read(find(name))[1]),
 }
 
 
@@ -135,7 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("name", help="name under which checkpoint=<name> will find the weights")
-    parser.add_argument("--kind", choices=LOADERS, default=BODIES, help="texture or features; by default bodies")
+    parser.add_argument(
+        "--kind", choices=LOADERS, default=BODIES, help="kind of network; by default bodies"
+    )
     parser.add_argument("--recipe", help="commands that lead to the weights, where one is not all")
     parser.add_argument("--weights", default="checkpoints/last.ckpt", help="which weights of the run (default: last)")
     arguments = parser.parse_args()

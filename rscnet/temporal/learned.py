@@ -11,7 +11,7 @@ from rscnet.errors import UserError
 from rscnet.models.checkpoint import load_strict
 from rscnet.models.temporal import TemporalRefiner
 from rscnet.temporal.track import Track
-from rscnet.trained import find, read
+from rscnet.trained import TEMPORAL, find, read
 
 
 class Learned:
@@ -25,7 +25,7 @@ class Learned:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        path = find(checkpoint)
+        path = find(checkpoint, TEMPORAL)
         state, config = read(path)
         network = build(config["model"]["network"], "model.network")
         if not isinstance(network, TemporalRefiner):

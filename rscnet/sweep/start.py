@@ -28,8 +28,7 @@ MULTIRUN = ("-m", "--multirun")
 # where and how jobs run is no part of what a sweep is: the same sweep goes on in the same folder
 WITHOUT_EFFECT = ("hydra", "paths.", "fresh=", "threads=", "logger")
 
-# our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want; launchers' workers
-# import this module too
+# our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want
 warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
 
 

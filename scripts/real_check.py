@@ -104,17 +104,12 @@ def evaluate(
             errors.append(error)
             hits.append(float(pck(predicted[None], truth[None], threshold * person.box_share, seen[None])))
             cells[person.name, size] = overlay(
-                enlarge(small), [found.mesh(predictor.faces, crop=(0, 0, CELL))], opacity=0.75
+                resize(small, CELL), [found.mesh(predictor.faces, crop=(0, 0, CELL))], opacity=0.75
             )
             labels[person.name, size] = f"{small.shape[0]} px: {100 * error:.1f} %"
         table[size] = {"error": 100 * float(np.mean(errors)), "pck": 100 * float(np.mean(hits))}
     order = [(person.name, size) for person in people for size in sizes]
     return table, [cells[key] for key in order], [labels[key] for key in order]
-
-
-def enlarge(picture: Picture) -> Picture:
-    """The crop as a reader sees it on the sheet."""
-    return np.asarray(Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.BICUBIC))
 
 
 def mean_pose(predictor: Predictor) -> Predictor:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from rscnet.body.model import BodyModel
+from rscnet.data.degradations import resize
 from rscnet.data.views import denormalise
 from rscnet.geometry.cameras import fit_translation
 from rscnet.losses.posed import pose_bodies
@@ -42,7 +41,7 @@ def draw_panel(prediction: Prediction, body: BodyModel, batch: Batch, people: in
     cells, labels = [], []
     for person in range(count if people is None else min(people, count)):
         rows = [view * count + person for view in range(views)]
-        inputs = [_enlarged(pictures[row]) for row in rows]
+        inputs = [resize(pictures[row], CELL) for row in rows]
         meshes = [Mesh(vertices[row], faces, Camera.of_crop(0, 0, CELL)) for row in rows]
         labelled = bool(batch.target.has_smpl[person])
         true_mesh = Mesh(true_vertices[person], faces, Camera.of_crop(0, 0, CELL), colour=TRUTH_COLOUR)
@@ -58,7 +57,3 @@ def draw_panel(prediction: Prediction, body: BodyModel, batch: Batch, people: in
 def _true_translation(batch: Batch, truth: BodyOutput) -> Float[Tensor, "n 3"]:
     keypoints = batch.target.keypoints_2d
     return fit_translation(truth.joints, keypoints[..., :2], keypoints[..., 2])
-
-
-def _enlarged(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.BICUBIC))

@@ -17,10 +17,15 @@ from rscnet.structures import TensorStruct
 
 @dataclass(frozen=True)
 class DensePrediction(TensorStruct):
-    """Logits on a grid of a quarter of the input size; metres that the annotation joints are behind the pelvis."""
+    """Read-out on a grid of a quarter of the input size.
+
+    `heatmaps` and `parts` are logits, `probability` is the softmax of each heat map over its cells, `depths` are metres
+    that the annotation joints are behind the pelvis.
+    """
 
     heatmaps: Float[Tensor, "n j h w"]
-    parts: Float[Tensor, "n p h w"] | None
+    probability: Float[Tensor, "n j h w"]
+    parts: Float[Tensor, "n p h w"] | None = None
     depths: Float[Tensor, "n d"] | None = None
 
 
@@ -58,7 +63,7 @@ class DenseHead(nn.Module):
         self.depth_head = nn.Conv2d(channels, len(self.depth_rows), 1) if depths else None
 
     def forward(self, maps: Sequence[Float[Tensor, "n c h w"]]) -> DensePrediction:
-        """Logits of heat maps (softmax over the cells) and of parts (softmax over the labels), and depths."""
+        """What the four stages' maps, finest first, say about joints, parts and depths."""
         lateral = [layer(x) for layer, x in zip(self.laterals, maps, strict=True)]
         merged = lateral[-1]
         for finer in reversed(lateral[:-1]):
@@ -66,10 +71,11 @@ class DenseHead(nn.Module):
         merged = self.smooth(merged)
         parts = None if self.part_head is None else self.part_head(merged)
         heatmaps = self.heatmap_head(merged)
+        probability = cell_probability(heatmaps)
         if self.depth_head is None:
-            return DensePrediction(heatmaps, parts)
-        weights = heatmaps[:, self.depth_rows].float().flatten(2).softmax(-1)
-        return DensePrediction(heatmaps, parts, (weights * self.depth_head(merged).float().flatten(2)).sum(-1))
+            return DensePrediction(heatmaps, probability, parts)
+        depths = (probability[:, self.depth_rows] * self.depth_head(merged).float()).sum((-2, -1))
+        return DensePrediction(heatmaps, probability, parts, depths)
 
     @property
     def keypoint_features(self) -> int:
@@ -77,18 +83,22 @@ class DenseHead(nn.Module):
         return 3 * len(self.joints) + len(self.depth_rows)
 
 
+def cell_probability(heatmaps: Float[Tensor, "n j h w"]) -> Float[Tensor, "n j h w"]:
+    """Softmax of logits over the cells of each map, in float32."""
+    return heatmaps.float().flatten(2).softmax(-1).unflatten(-1, heatmaps.shape[-2:])
+
+
 def read_keypoints(prediction: DensePrediction) -> Float[Tensor, "n k"]:
     """Where the joints are and how sure that is: mean x and y in [-1, 1] of the crop, the highest cell of each map, and
     the depths where there are.
 
-    Heat maps are logits over cells; the mean is the soft-argmax, through which gradients reach the maps.
+    The mean is the soft-argmax, through which gradients reach the maps.
     """
-    heatmaps = prediction.heatmaps
-    height, width = heatmaps.shape[-2:]
-    probability = heatmaps.float().flatten(2).softmax(-1).unflatten(-1, (height, width))
+    probability = prediction.probability
+    height, width = probability.shape[-2:]
 
     def centres(cells: int) -> Tensor:
-        return (torch.arange(cells, device=heatmaps.device) + 0.5) * (2 / cells) - 1
+        return (torch.arange(cells, device=probability.device) + 0.5) * (2 / cells) - 1
 
     x = (probability.sum(-2) * centres(width)).sum(-1)
     y = (probability.sum(-1) * centres(height)).sum(-1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rscnet.joints import HEATMAP_30, TRAINING_49
-from rscnet.models.dense import DenseHead, DenseNet, DensePrediction, read_keypoints
+from rscnet.models.dense import DenseHead, DenseNet, DensePrediction, cell_probability, read_keypoints
 from rscnet.models.resnet import ResolutionAwareResNet
 
 
@@ -35,13 +35,14 @@ def test_keypoints_are_read_at_the_centres_of_peaked_maps():
     maps = torch.full((1, 2, 4, 8), -50.0)
     maps[0, 0, 0, 0] = maps[0, 1, 3, 5] = 50.0
     # cells are 2/8 wide and 2/4 high; x of both joints, y of both, certainty of both
-    assert read_keypoints(DensePrediction(maps, None))[0].tolist() == pytest.approx(
+    assert read_keypoints(DensePrediction(maps, cell_probability(maps)))[0].tolist() == pytest.approx(
         [-0.875, 0.375, -0.75, 0.75, 1.0, 1.0]
     )
 
 
 def test_flat_maps_say_the_middle_with_little_certainty():
-    assert read_keypoints(DensePrediction(torch.zeros(1, 1, 4, 4), None))[0].tolist() == pytest.approx(
+    maps = torch.zeros(1, 1, 4, 4)
+    assert read_keypoints(DensePrediction(maps, cell_probability(maps)))[0].tolist() == pytest.approx(
         [0.0, 0.0, 1 / 16]
     )
 

@@ -102,12 +102,28 @@ class BodyOutput(BodyJoints):
 
 
 @dataclass(frozen=True)
+class DensePrediction(TensorStruct):
+    """Read-out of a dense head on a grid of a quarter of the input size.
+
+    `heatmaps` and `parts` are logits, `probability` is the softmax of each heat map over its cells, `depths` are metres
+    that the annotation joints are behind the pelvis.
+    """
+
+    heatmaps: Float[Tensor, "n j h w"]
+    probability: Float[Tensor, "n j h w"]
+    parts: Float[Tensor, "n p h w"] | None = None
+    depths: Float[Tensor, "n d"] | None = None
+
+
+@dataclass(frozen=True)
 class Prediction(TensorStruct):
-    """What the network says of `n` views: parameters, pooled feature and the contrastive projection."""
+    """What the network says of `n` views: parameters, pooled feature, the contrastive projection, and what its dense
+    head says where it has one."""
 
     parameters: BodyParameters
     feature: Float[Tensor, "n c"]
     projection: Float[Tensor, "n d"] | None = None
+    dense: DensePrediction | None = None
 
 
 @dataclass(frozen=True)

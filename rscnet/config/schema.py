@@ -174,6 +174,7 @@ class RunConfig(Strict):
     encoder: EncoderSize
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
+    keypoint_loss: Component | None
     texglo: TextureSize
     workers: int = Field(ge=0)
     eval_batch_size: int = Field(ge=1)
@@ -216,6 +217,8 @@ class RunConfig(Strict):
         trainer = self.trainer.model_extra or {}
         if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
             raise ValueError("trainer.sync_batchnorm: works on GPUs only; leave it out with trainer.accelerator=cpu")
+        if self.keypoint_loss is not None and self.keypoint_head is None:
+            raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
         stages = (self.curriculum.model_extra or {}).get("stages", {})
         for name, stage in stages.items():

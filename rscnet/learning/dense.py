@@ -47,5 +47,4 @@ class DenseModule(TrainingModule):
 
     def _losses(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         views = batch.views.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        prediction = self.network(views, batch.scale_index.flatten())
-        return self.loss(prediction.heatmaps, prediction.parts, prediction.depths, batch.target, batch.parts)
+        return self.loss(self.network(views, batch.scale_index.flatten()), batch.target, batch.parts)

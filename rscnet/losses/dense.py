@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rscnet.joints import ANNOTATION_HIPS, HEATMAP_30, OPENPOSE_25
-from rscnet.structures import Target
+from rscnet.structures import DensePrediction, Target
 
 IGNORED_PART = 255
 
@@ -61,23 +61,22 @@ class DenseLoss(nn.Module):
 
     def forward(
         self,
-        heatmaps: Float[Tensor, "m j h w"],
-        parts: Float[Tensor, "m p h w"] | None,
-        depths: Float[Tensor, "m d"] | None,
+        prediction: DensePrediction,
         target: Target,
-        part_labels: Int[Tensor, "n hp wp"] | None,
+        part_labels: Int[Tensor, "n hp wp"] | None = None,
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Weighted total and the unweighted terms.
 
-        Rows are view-major: m is a multiple of n, and all views of a sample share its target. Labels on another grid
-        are resampled to the network's; 255 marks cells without a label. Joints outside the crop are not counted.
+        Rows of the prediction are view-major, a multiple of n; all views of a sample share its target. Labels on
+        another grid are resampled to the network's; 255 marks cells without one. Joints outside the crop do not count.
         """
-        views = len(heatmaps) // len(target.keypoints_2d)
-        terms = {"heatmaps": self._heatmaps(heatmaps.float(), target.keypoints_2d[:, self.joints].repeat(views, 1, 1))}
-        if part_labels is not None and parts is not None:
-            terms["parts"] = self._parts(parts.float(), part_labels.repeat(views, 1, 1))
-        if depths is not None:
-            terms["depths"] = self._depths(depths.float(), target, views)
+        views = len(prediction.heatmaps) // len(target.keypoints_2d)
+        keypoints = target.keypoints_2d[:, self.joints].repeat(views, 1, 1)
+        terms = {"heatmaps": self._heatmaps(prediction.heatmaps.float(), keypoints)}
+        if part_labels is not None and prediction.parts is not None:
+            terms["parts"] = self._parts(prediction.parts.float(), part_labels.repeat(views, 1, 1))
+        if prediction.depths is not None:
+            terms["depths"] = self._depths(prediction.depths.float(), target, views)
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
         return total, terms
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rscnet.errors import UserError
 from rscnet.losses.consistency import ScaleConsistency
 from rscnet.losses.contrastive import ContrastiveLoss
+from rscnet.losses.dense import DenseLoss
 from rscnet.losses.posed import PosedBodies
 from rscnet.losses.supervised import SupervisedLoss
 from rscnet.structures import Batch, Prediction
@@ -37,6 +38,8 @@ class RSCObjective(nn.Module):
         consistency_weight: weight of both losses across resolutions.
         feature_weight: weight of the contrastive loss beside the consistency.
         scale_weights: how resolutions are weighted in the supervised part.
+        dense: our extension, None in the paper: losses of the network's dense head, the mean over all resolutions.
+        dense_weight: weight of the dense losses beside the supervised ones.
 
     Raises:
         UserError: unknown scale weights.
@@ -51,6 +54,8 @@ class RSCObjective(nn.Module):
         consistency_weight: float = 0.25,
         feature_weight: float = 0.1,
         scale_weights: Literal["index", "uniform"] = "index",
+        dense: DenseLoss | None = None,
+        dense_weight: float = 0.1,
     ) -> None:
         super().__init__()
         if scale_weights not in ("index", "uniform"):
@@ -62,6 +67,8 @@ class RSCObjective(nn.Module):
         self.consistency_weight = consistency_weight
         self.feature_weight = feature_weight
         self.scale_weights: Literal["index", "uniform"] = scale_weights
+        self.dense = dense
+        self.dense_weight = dense_weight
 
     def forward(
         self,
@@ -83,14 +90,20 @@ class RSCObjective(nn.Module):
             truth: posed ground truth, needed where `supervised.needs_truth`.
 
         Returns:
-            The total, and detached terms: `supervised/<name>`, `consistency/<name>` and `contrastive` without their
-            weights; `weighted/<part>` as they enter the total, `weight/<part>` the factor that made them so; `total`.
+            The total, and detached terms: `supervised/<name>`, `dense/<name>`, `consistency/<name>` and `contrastive`
+            without their weights; `weighted/<part>` as they enter the total, `weight/<part>` the factor that made them
+            so; `total`.
         """
         terms = self.supervised(posed, batch.target, truth)
         weights = scale_weights(views, self.scale_weights, posed.translation.device)
         parts = {"supervised": (weights * self.supervised.total(terms)).sum()}
         factors = {"supervised": self.total_scale}
         logs = {f"supervised/{name}": value.mean() for name, value in terms.items()}
+        if self.dense is not None:
+            assert prediction.dense is not None, "dense losses need a network with a dense head"
+            parts["dense"], dense = self.dense(prediction.dense, batch.target, batch.parts)
+            factors["dense"] = self.total_scale * self.dense_weight
+            logs |= {f"dense/{name}": value for name, value in dense.items()}
         across = ramp * self.consistency_weight
         if self.consistency is not None:
             total, consistency = self.consistency(posed, views)

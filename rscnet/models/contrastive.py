@@ -48,5 +48,5 @@ class FeatureNet(nn.Module):
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Features:
         """Features of normalised views; scale indices may be mixed within the batch."""
-        feature = pooled_features(self.encoder, self.head, views, scale_index)
+        feature, _ = pooled_features(self.encoder, self.head, views, scale_index)
         return Features(feature, self.projector(feature))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -12,21 +11,7 @@ from torch import Tensor, nn
 
 from rscnet.joints import HEATMAP_30, OPENPOSE_25
 from rscnet.models.resnet import ResolutionAwareResNet
-from rscnet.structures import TensorStruct
-
-
-@dataclass(frozen=True)
-class DensePrediction(TensorStruct):
-    """Read-out on a grid of a quarter of the input size.
-
-    `heatmaps` and `parts` are logits, `probability` is the softmax of each heat map over its cells, `depths` are metres
-    that the annotation joints are behind the pelvis.
-    """
-
-    heatmaps: Float[Tensor, "n j h w"]
-    probability: Float[Tensor, "n j h w"]
-    parts: Float[Tensor, "n p h w"] | None = None
-    depths: Float[Tensor, "n d"] | None = None
+from rscnet.structures import DensePrediction
 
 
 class DenseHead(nn.Module):

@@ -13,7 +13,7 @@ from rscnet.models.dense import DenseHead, read_keypoints
 from rscnet.models.projector import Projector
 from rscnet.models.regressor import Array, IterativeRegressor
 from rscnet.models.resnet import ResolutionAwareResNet
-from rscnet.structures import Prediction
+from rscnet.structures import DensePrediction, Prediction
 
 
 class RSCNet(nn.Module):
@@ -42,13 +42,13 @@ class RSCNet(nn.Module):
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
         """Predict for normalised views of any (equal) size; scale indices may be mixed within the batch."""
-        feature = self.features(views, scale_index)
+        feature, dense = pooled_features(self.encoder, self.head, views, scale_index)
         projection = None if self.projector is None else self.projector(feature)
-        return Prediction(parameters=self.regressor(feature), feature=feature, projection=projection)
+        return Prediction(self.regressor(feature), feature, projection, dense)
 
     def features(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
         """What regressor and projector see: the pooled feature, with keypoints where there is a dense head."""
-        return pooled_features(self.encoder, self.head, views, scale_index)
+        return pooled_features(self.encoder, self.head, views, scale_index)[0]
 
 
 def pooled_features(
@@ -56,12 +56,14 @@ def pooled_features(
     head: DenseHead | None,
     views: Float[Tensor, "n 3 h w"],
     scale_index: Int[Tensor, "n"],
-) -> Float[Tensor, "n c"]:
-    """The encoder's last map averaged over the picture, and the keypoints of a dense head where there is one."""
+) -> tuple[Float[Tensor, "n c"], DensePrediction | None]:
+    """The encoder's last map averaged over the picture, with the keypoints of a dense head where there is one, and what
+    that head says."""
     if head is None:
-        return encoder(views, scale_index).mean(dim=(2, 3))
+        return encoder(views, scale_index).mean(dim=(2, 3)), None
     maps = encoder.stages(views, scale_index)
-    return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(head(maps))], dim=1)
+    dense = head(maps)
+    return torch.cat([maps[-1].mean(dim=(2, 3)).float(), read_keypoints(dense)], dim=1), dense
 
 
 class MeanBody(Protocol):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rscnet.losses.dense import DenseLoss, gaussian_targets
-from rscnet.structures import BodyParameters, Target
+from rscnet.models.dense import cell_probability
+from rscnet.structures import BodyParameters, DensePrediction, Target
 
 JOINTS = [30, 31]
 
@@ -23,7 +24,7 @@ def target_of(points: torch.Tensor, joints_3d: torch.Tensor | None = None) -> Ta
 
 
 def dense_loss(loss: DenseLoss, logits, parts, points, labels):
-    return loss(logits, parts, None, target_of(points), labels)
+    return loss(DensePrediction(logits, cell_probability(logits), parts), target_of(points), labels)
 
 
 def test_gaussian_is_a_distribution_around_the_keypoint():
@@ -124,6 +125,6 @@ def test_depths_count_from_the_middle_of_the_hips_where_known():
     depths = torch.tensor([[0.1, 7.0]])
     target = target_of(keypoints(1), joints_3d)
     maps = torch.zeros(1, 2, 4, 4)
-    total, terms = loss(maps, None, depths, target, None)
+    total, terms = loss(DensePrediction(maps, cell_probability(maps), depths=depths), target)
     assert terms["depths"].item() == pytest.approx(0.3)
     assert (total - terms["heatmaps"]).item() == pytest.approx(0.9)

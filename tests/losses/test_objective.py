@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from tiny_bodies import batch, prediction, tiny_body
@@ -5,10 +7,13 @@ from tiny_bodies import batch, prediction, tiny_body
 from rscnet.errors import UserError
 from rscnet.losses.consistency import ScaleConsistency
 from rscnet.losses.contrastive import ContrastiveLoss, FeatureQueue
+from rscnet.losses.dense import DenseLoss
 from rscnet.losses.objective import RSCObjective, scale_weights
 from rscnet.losses.posed import pose_bodies
 from rscnet.losses.schedules import LinearRamp
 from rscnet.losses.supervised import Betas, Pose, SupervisedLoss
+from rscnet.models.dense import cell_probability
+from rscnet.structures import DensePrediction
 
 PEOPLE = 3
 
@@ -57,6 +62,19 @@ def test_parts_can_be_left_out():
     total, logs = run(RSCObjective(supervised(), total_scale=1.0, scale_weights="uniform"), views=2, ramp=1.0)
     assert not any("consistency" in name or "contrastive" in name for name in logs)
     torch.testing.assert_close(total, 1.5 * (logs["supervised/pose"] + 0.001 * logs["supervised/betas"]))
+
+
+def test_dense_losses_count_beside_the_supervised_ones():
+    views, maps = 2, torch.randn(2 * PEOPLE, 30, 4, 4)
+    guess = dataclasses.replace(
+        prediction(PEOPLE, views), dense=DensePrediction(maps, cell_probability(maps), depths=torch.ones(6, 24))
+    )
+    labels = batch(PEOPLE, views)
+    objective = RSCObjective(supervised(), dense=DenseLoss(depth_weight=2.0), dense_weight=0.3)
+    total, logs = objective(guess, pose_bodies(tiny_body, guess.parameters), labels, views, 1.0)
+    expected = 60 * 0.3 * (logs["dense/heatmaps"] + 2 * logs["dense/depths"])
+    torch.testing.assert_close(logs["weighted/dense"], expected)
+    torch.testing.assert_close(total, logs["weighted/supervised"] + expected)
 
 
 def test_ramp_of_zero_still_feeds_the_queue():

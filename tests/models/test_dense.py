@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from rscnet.joints import HEATMAP_30, TRAINING_49
-from rscnet.models.dense import DenseHead, DenseNet, DensePrediction, cell_probability, read_keypoints
+from rscnet.models.dense import DenseHead, DenseNet, cell_probability, read_keypoints
 from rscnet.models.resnet import ResolutionAwareResNet
+from rscnet.structures import DensePrediction
 
 
 def small_net() -> DenseNet:

@@ -17,7 +17,7 @@ from rscnet.body.model import BodyModel
 from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.config.build import build
 from rscnet.errors import UserError
-from rscnet.models.checkpoint import Allowed, load_strict, load_weights, matches
+from rscnet.models.checkpoint import Allowed, absent_parts, load_strict, load_weights, matches
 from rscnet.models.features import ReIDNet
 from rscnet.models.official import import_state
 from rscnet.models.rscnet import RSCNet
@@ -177,7 +177,7 @@ def _rebuilt(path: Path, kind: type[_Network]) -> tuple[_Network, dict[str, Any]
 
 def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     """Loads a network's start from a checkpoint, ours or one that `rscnet.models.official` knows; only keys that match
-    `allow` may be missing or left over.
+    `allow` may be left over, and only parts that match it may be missing, each as a whole.
 
     Returns:
         One line that says what was loaded.
@@ -190,7 +190,7 @@ def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     if _configuration(metadata) is None:
         return f"start: {path.name}, {import_state(network, state, path, allow)}"
     state, expected = _network(state), network.state_dict()
-    untouched = [k for k in expected if k not in state and matches(k, allow["missing"])]
+    untouched = absent_parts(expected, state, allow["missing"], path)
     ignored = [k for k in state if k not in expected and matches(k, allow["unexpected"])]
     chosen = {k: v for k, v in state.items() if k not in ignored} | {k: expected[k] for k in untouched}
     load_strict(network, chosen, path)

@@ -121,6 +121,20 @@ def test_a_start_that_does_not_fit_leaves_the_network_alone(weights, allow, mess
         assert torch.equal(value, fresh.state_dict()[name])
 
 
+def test_a_part_is_missing_as_a_whole_or_not_at_all(dense, weights, tmp_path):
+    allow = {"missing": ["regressor.*", "encoder.*.alphas"], "unexpected": ["*"]}
+    assert "new" in initialise(network("hr_baseline"), str(dense), allow)  # no regressor at all
+    state, config = read(weights)
+    del state["regressor.fc1.bias"], state["regressor.deccam.weight"]
+    path = tmp_path / "torn.ckpt"
+    torch.save({"state_dict": state, "rscnet": {"config": config}}, path)
+    torn = r"2 missing: regressor\.fc1\.bias, regressor\.deccam\.weight; the file holds other keys of their part"
+    with pytest.raises(UserError, match=torn):
+        initialise(network("rsc_full"), str(path), allow)
+    named = ["regressor.fc1.bias", "regressor.deccam.weight", *allow["missing"]]
+    assert " 2 new" in initialise(network("rsc_full"), str(path), {**allow, "missing": named})
+
+
 def test_what_a_start_does_not_hold_must_be_allowed(dense):
     with pytest.raises(UserError, match=r"missing: regressor\."):
         initialise(network("hr_baseline"), str(dense), {"missing": [], "unexpected": ["*"]})

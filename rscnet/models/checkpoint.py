@@ -19,7 +19,8 @@ from rscnet.errors import UserError
 
 State = dict[str, Tensor]
 Allowed = Mapping[str, Sequence[str]]
-"""Patterns of keys that may be `missing` in a file or `unexpected` by the network, as `init_allow` gives them."""
+"""Patterns of keys that may be `missing` in a file, all or none of each pattern's, or `unexpected` by the network, as
+`init_allow` gives them."""
 
 # Names under which other programs keep the weights inside a checkpoint: Lightning, the official releases.
 WRAPPERS = ("state_dict", "model")
@@ -103,6 +104,27 @@ def save_safetensors(path: str | Path, module: nn.Module, metadata: Mapping[str,
         os.replace(partial, path)
     finally:
         Path(partial).unlink(missing_ok=True)
+
+
+def absent_parts(
+    expected: Iterable[str], present: Iterable[str], patterns: Sequence[str], source: str | Path
+) -> list[str]:
+    """The expected keys that are not present and need not be: a pattern stands for a part that is absent as a whole.
+
+    Raises:
+        UserError: a part that is there, but not all of it.
+    """
+    present = set(present)
+    missing = [key for key in expected if key not in present]
+    whole = [pattern for pattern in patterns if not any(matches(key, [pattern]) for key in present)]
+    absent = [key for key in missing if matches(key, whole)]
+    torn = [key for key in missing if key not in absent and matches(key, patterns)]
+    if torn:
+        raise UserError(
+            f"{source}: {len(torn)} missing: {shortened(torn)}; the file holds other keys of their part, and "
+            "init_allow.missing lets a part be missing only as a whole; name these keys in it if they may be new"
+        )
+    return absent
 
 
 def matches(key: str, patterns: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rscnet.errors import UserError
-from rscnet.models.checkpoint import Allowed, State, load_strict, load_weights, matches, shortened
+from rscnet.models.checkpoint import Allowed, State, absent_parts, load_strict, load_weights, matches, shortened
 from rscnet.models.rscnet import RSCNet
 
 STRICT: Allowed = {"missing": (), "unexpected": ()}
@@ -86,8 +86,8 @@ def import_state(
     if unknown:
         raise UserError(f"{source}: {len(unknown)} keys of the {layout} layout match nothing: {shortened(unknown)}")
     ours = {name: value for name, value in ours.items() if name not in ignored}
-    lacking = [name for name in expected if name not in ours]
-    kept = tuple(name for name in lacking if _may_stay(name, layout) or matches(name, allow["missing"]))
+    stay = [name for name in expected if name not in ours and _may_stay(name, layout)]
+    kept = (*stay, *absent_parts((name for name in expected if name not in stay), ours, allow["missing"], source))
     load_strict(net, ours | {name: expected[name] for name in kept}, source)
     return ImportReport(layout, len(ours), kept, tuple(ignored))
 

@@ -20,6 +20,7 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.ranks import is_rank_zero
+from rscnet.sweep.stopping import stop_asked, wait_for
 
 TRAIN = "rscnet.tasks.train.run"
 # what a training sets for its own processes; a job that inherited it would take itself for one of them
@@ -29,8 +30,6 @@ OF_ANOTHER_RUN = (
 )  # fmt: skip
 GROUP = "RSCNET_SWEEP"
 """Variable that tells a job the sweep it belongs to; loggers group its runs by it."""
-PATIENCE = 60.0
-"""Seconds that an interrupted job has to write its checkpoint."""
 
 
 @dataclass
@@ -58,11 +57,13 @@ def run_job(words: Sequence[str], sweep: Path, number: int) -> float | None:
     """Runs one job of a sweep unless it is complete already; never raises for a job that fails.
 
     The run folder lies in the sweep's folder. A training that is complete is not started again; one that was stopped
-    goes on.
+    goes on. Nothing starts any more once the sweep is asked to stop.
 
     Returns:
         The figure that the run is judged by (mean PA-MPJPE in millimetres), None where there is none or it failed.
     """
+    if stop_asked(sweep):
+        return None
     own = [word for word in words if not word.startswith(("sweep=", "hydra"))]
     own.append(f"paths.output='{sweep}'")
     job = Job(f"job{number}", number, own)
@@ -82,7 +83,8 @@ def run_job(words: Sequence[str], sweep: Path, number: int) -> float | None:
     job.exit_code = _run(job, sweep)
     job.seconds, job.pid = round(time.monotonic() - started, 1), None
     job.status = "complete" if job.exit_code == 0 else "failed"
-    job.message = "" if job.exit_code == 0 else _last_words(sweep / job.log, job.exit_code)
+    if job.exit_code != 0:
+        job.message = "interrupted" if stop_asked(sweep) else _last_words(sweep / job.log, job.exit_code)
     return _ended(job, sweep)
 
 
@@ -92,7 +94,7 @@ def _identify(job: Job, config: RunConfig, sweep: Path) -> None:
 
 
 def _run(job: Job, sweep: Path) -> int:
-    """The exit code of a fresh process; an interruption waits until it has written its checkpoint."""
+    """The exit code of a fresh process."""
     job.log = f"jobs/{job.name}.log"
     path = sweep / job.log
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,20 +105,11 @@ def _run(job: Job, sweep: Path) -> int:
             stdout=log,
             stderr=subprocess.STDOUT,
             env=clean_environment(os.environ) | {GROUP: group_of(sweep)},
+            start_new_session=True,  # Ctrl-C is for the sweep, which tells its jobs
         )
         job.pid = process.pid
         job.write(sweep)
-        try:
-            return process.wait()
-        except BaseException:  # Ctrl-C, or the launcher ends this process
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            job.status, job.message, job.pid = "failed", "interrupted", None
-            job.write(sweep)
-            raise
+        return wait_for(process, sweep)
 
 
 def group_of(sweep: Path) -> str:

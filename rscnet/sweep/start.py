@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,13 @@ from rscnet.errors import UserError
 from rscnet.ranks import is_rank_zero
 from rscnet.sweep.jobs import run_job
 from rscnet.sweep.search import continue_study
+from rscnet.sweep.stopping import leave_ctrl_c_to_the_starter, stop_asked, stopping_by_signals
 from rscnet.sweep.summary import report_failures, write_summary
 
 MULTIRUN = ("-m", "--multirun")
 # where and how jobs run is no part of what a sweep is: the same sweep goes on in the same folder
 WITHOUT_EFFECT = ("hydra", "paths.", "fresh=", "threads=", "logger")
-
-# our launchers carry the names of the plugins' own, whose schemas Hydra then applies: what we want
-warnings.filterwarnings("ignore", r"(?s).*is validated against ConfigStore schema with the same name")
+LAUNCHER = "hydra/launcher="
 
 
 def is_sweep(words: Sequence[str]) -> bool:
@@ -46,21 +44,30 @@ def sweep_folder(words: Sequence[str]) -> Path:
     return Path(output) / "sweeps" / name / hashlib.blake2b(described.encode(), digest_size=5).hexdigest()
 
 
+def with_our_settings(word: str) -> str:
+    """A launcher's plugin by its name, with our settings of it, whose file Hydra wants to have another name."""
+    ours = f"rscnet_{word.removeprefix(LAUNCHER)}"
+    known = word.startswith(LAUNCHER) and (CONFIG_DIR / LAUNCHER.removesuffix("=") / f"{ours}.yaml").exists()
+    return LAUNCHER + ours if known else word
+
+
 def start(words: Sequence[str]) -> None:
     """Runs all jobs of a sweep that are not complete yet, and writes its summary.
 
     Raises:
         UserError: words that do not compose, or jobs that failed; the others have run nevertheless.
+        KeyboardInterrupt: the sweep was stopped; its jobs have ended.
     """
     chosen = [word for word in words if word not in MULTIRUN]
     folder = sweep_folder(chosen).resolve()
     folder.mkdir(parents=True, exist_ok=True)  # a study is opened in it before there is a job
     say(f"sweep folder: {folder}")
     extra = [f"hydra.sweep.dir='{folder}'", *continue_study(folder, chosen)]
-    arguments, sys.argv = sys.argv, [sys.argv[0], "--multirun", *chosen, *extra]
+    arguments, sys.argv = sys.argv, [sys.argv[0], "--multirun", *map(with_our_settings, chosen), *extra]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come here instead of ending the process
     try:
-        _jobs()
+        with stopping_by_signals(folder):
+            _jobs()
     except (HydraException, OmegaConfBaseException) as error:
         if "hydra_plugins" in str(error) or "hydra/sweeper" in str(error):
             raise UserError("sweep: a launcher or sweeper is missing; run pip install 'rscnet[sweeps]'") from None
@@ -69,6 +76,9 @@ def start(words: Sequence[str]) -> None:
         sys.argv = arguments
         if is_rank_zero():
             write_summary(folder, chosen)
+    if stop_asked(folder):
+        say("sweep stopped; the same command goes on with it")
+        raise KeyboardInterrupt
     report_failures(folder)
 
 
@@ -76,4 +86,10 @@ def start(words: Sequence[str]) -> None:
 def _jobs(composed: DictConfig) -> Any:
     """One job, called by Hydra's launcher wherever that runs it."""
     settings = HydraConfig.get()
-    return run_job(list(OmegaConf.to_container(settings.overrides.task)), Path(settings.sweep.dir), settings.job.num)  # type: ignore[arg-type]
+    sweep, alone = Path(settings.sweep.dir), settings.launcher._target_.endswith("BasicLauncher")
+    if not alone:
+        leave_ctrl_c_to_the_starter()
+    value = run_job(list(OmegaConf.to_container(settings.overrides.task)), sweep, settings.job.num)  # type: ignore[arg-type]
+    if alone and stop_asked(sweep):  # this is the starter itself; a search would take None for a failed trial
+        raise KeyboardInterrupt
+    return value

@@ -2,17 +2,20 @@
 
 import json
 import subprocess
+import threading
+import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from rscnet.config.compose import compose
+from rscnet.config.compose import compose, compose_tree
 from rscnet.config.fingerprint import run_folder
 from rscnet.errors import UserError
-from rscnet.sweep import jobs
+from rscnet.sweep import jobs, stopping
 from rscnet.sweep.jobs import clean_environment, run_job
-from rscnet.sweep.start import is_sweep, sweep_folder
+from rscnet.sweep.start import is_sweep, sweep_folder, with_our_settings
 from rscnet.sweep.summary import report_failures, write_summary
 
 RSC = ["experiment=rsc_full", "preset=smoke"]
@@ -79,6 +82,49 @@ def test_a_failed_job_is_recorded_and_complete_ones_are_skipped(fake_runs, tmp_p
     assert len(fake_runs) == 4  # only the one that was missing
     assert capsys.readouterr().out.count("was complete") == 2
     assert json.loads((sweep / "sweep.json").read_text())["jobs"][0]["seconds"] is not None
+
+
+@pytest.fixture
+def stubborn_run(monkeypatch) -> list[Path]:
+    """Jobs call a stand-in that starts a process of its own and takes no notice of signals."""
+    pids: list[Path] = []
+
+    def popen(command: list[str], stdout, **settings):
+        pids.append(Path(stdout.name + ".pids"))
+        script = f"trap '' TERM; sleep 100 & echo $$ $! > {pids[-1]}; wait; sleep 100"
+        return subprocess.Popen(["sh", "-c", script], stdout=stdout, **settings)
+
+    monkeypatch.setattr(jobs, "subprocess", SimpleNamespace(Popen=popen, STDOUT=subprocess.STDOUT))
+    monkeypatch.setattr(stopping, "PATIENCE", 0.1)
+    return pids
+
+
+def test_a_stopped_sweep_ends_its_job_with_all_of_its_processes_and_starts_no_other(stubborn_run, tmp_path):
+    def stop() -> None:
+        while not (stubborn_run and stubborn_run[0].exists() and stubborn_run[0].read_text()):
+            time.sleep(0.01)
+        (tmp_path / stopping.STOP).touch()
+
+    user = threading.Thread(target=stop)
+    user.start()
+    assert [run_job([*RSC, f"seed={seed}"], tmp_path, seed) for seed in range(2)] == [None, None]
+    user.join()
+    (record,) = (tmp_path / "jobs").glob("*.json")
+    assert json.loads(record.read_text())["message"] == "interrupted"
+    for pid in stubborn_run[0].read_text().split():
+        status = Path(f"/proc/{pid}/stat")
+        assert not status.exists() or ") Z " in status.read_text()  # ended, perhaps not yet collected
+
+
+def test_launchers_have_our_settings_under_the_names_of_their_plugins():
+    for name in ("joblib", "submitit_local", "submitit_slurm"):
+        ours = with_our_settings(f"hydra/launcher={name}")
+        assert ours == f"hydra/launcher=rscnet_{name}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Hydra's note on names
+            compose_tree([*RSC, ours], resolve=False)
+    assert with_our_settings("hydra/launcher=basic") == "hydra/launcher=basic"
+    assert with_our_settings("hydra.launcher.n_jobs=3") == "hydra.launcher.n_jobs=3"
 
 
 def test_a_job_that_does_not_compose_fails_alone(fake_runs, tmp_path):

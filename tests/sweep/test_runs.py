@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from small_runs import PEOPLE
 ROOT = Path(__file__).parents[2]
 ONE_STAGE = [f"curriculum.stages.stage{i}=null" for i in (1, 2, 3)]
 QUICK = ["preset=smoke", "people.train=16", "people.test=2", *ONE_STAGE, *PEOPLE, "evaluation.panel_samples=0"]
-LIMIT = 280
+LIMIT = 600
 
 
 def start(*words: str) -> subprocess.Popen[str]:
@@ -32,15 +33,24 @@ def records(output: Path) -> dict[str, dict]:
     }
 
 
-def kill_first_job(output: Path) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LIMIT
-    while time.monotonic() < deadline:
-        job = records(output).get("0")
-        if job and job["pid"]:
-            os.kill(job["pid"], signal.SIGKILL)
-            return
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    raise AssertionError("the first job did not start")
+
+
+def kill_first_job(output: Path) -> None:
+    wait_until(lambda: bool(records(output).get("0", {}).get("pid")))
+    os.kill(records(output)["0"]["pid"], signal.SIGKILL)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_killed_job_stops_no_other_and_runs_alone_when_the_sweep_is_started_again(tmp_path):
@@ -68,6 +78,28 @@ def test_a_killed_job_stops_no_other_and_runs_alone_when_the_sweep_is_started_ag
     told = json.loads(summary.read_text())
     assert (told["complete"], told["failed"]) == (2, 0)
     assert [job["message"] for job in told["jobs"]] == ["", "was complete"]
+
+
+def test_sigterm_to_a_sweep_ends_its_jobs_and_the_next_start_goes_on(tmp_path):
+    launcher = ["hydra/launcher=joblib", f"paths.output={tmp_path}"]
+    words = ["-m", "experiment=rsc_full", "seed=0,1", *QUICK, *launcher]
+    process = start(*words)  # both jobs run at once
+    wait_until(lambda: len(list(tmp_path.glob("sweeps/*/*/rsc_full/*/*/*/metrics.jsonl"))) == 2)
+    pids = [job["pid"] for job in records(tmp_path).values()]
+    process.terminate()
+    out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130, out + err
+    assert len(pids) == 2 and not any(map(runs, pids))
+    assert "sweep stopped; the same command goes on with it" in out
+    assert "ConfigStore" not in err
+    assert {(job["status"], job["message"]) for job in records(tmp_path).values()} == {("failed", "interrupted")}
+
+    process = start(*words)
+    out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0, out + err
+    assert {seed: job["status"] for seed, job in records(tmp_path).items()} == dict.fromkeys("01", "complete")
+    logs = [path.read_text() for path in tmp_path.glob("sweeps/*/*/jobs/*.log")]
+    assert len(logs) == 2 and all("going on from" in log for log in logs)
 
 
 def test_optuna_gives_all_ranks_one_trial(tmp_path):

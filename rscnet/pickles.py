@@ -63,6 +63,22 @@ def load_notes_of(file: IO[bytes], path: Path, meanings: Meanings, kind: str) ->
         raise UserError(f"{path}: not a whole pickle ({reason_of(error)}); expected the file as downloaded") from None
 
 
+def npz_member(archive: np.lib.npyio.NpzFile, name: str, path: Path, meanings: Meanings, kind: str) -> Any:
+    """A member of an opened npz: the array, or where it holds objects what the notes of them stand for.
+
+    Raises:
+        UserError: it calls for another name than `meanings` has, or is damaged.
+        ValueError: its header is damaged, or the meaning of a note is not there.
+    """
+    assert archive.zip is not None
+    with archive.zip.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        if not header(file)[2].hasobject:
+            return archive[name]
+        return value_of(load_notes_of(file, Path(f"{path}: {name}"), meanings, kind))
+
+
 class _NotingUnpickler(pickle.Unpickler):
     """Every global that a file names is looked up in `meanings`, never imported."""
 
@@ -149,5 +165,5 @@ ARRAYS: Meanings = {
     r"numpy\._?core\.numeric\._frombuffer": _buffered_array,
     r"numpy\.dtype": _dtype,
     r"numpy\.ndarray": meaningless,
-    r"_codecs\.encode|(__builtin__|builtins)\.bytes": _encoded,
+    r"_codecs\.encode|(__builtin__|builtins)\.(bytes|bytearray)": _encoded,
 }

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 
 from rscnet.body.assets import BodyAssets
 from rscnet.body.model import BodyModel
-from rscnet.body.pickles import read_pickle
+from rscnet.body.pickles import read_member, read_pickle
 from rscnet.errors import UserError
 from rscnet.joints import SMPL_PARENTS
 
@@ -216,7 +216,9 @@ def _by_vertex(faces: Integer[ndarray, "f 3"]) -> tuple[Integer[ndarray, "f"], I
 def _read_npz(path: Path, names: tuple[str, ...] | dict[str, tuple[int, ...]]) -> dict[str, ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names if name in archive.files}
+            return {name: read_member(archive, name, path) for name in names if name in archive.files}
+    except UserError:
+        raise
     except Exception as error:  # zip, header and compression fail each in their own way
         hint = "expected an npz of plain arrays; scripts/convert_smpl.py writes one from the licensed pickle"
         raise UserError(f"{path}: cannot be read ({error}); {hint}") from None

@@ -12,7 +12,7 @@ from numpy import ndarray
 from scipy import sparse
 
 from rscnet.errors import UserError
-from rscnet.pickles import ARRAYS, Meanings, Note, load_notes, meaningless, reason_of, value_of
+from rscnet.pickles import ARRAYS, Meanings, Note, load_notes, meaningless, npz_member, reason_of, value_of
 
 
 def read_pickle(path: Path, names: Iterable[str]) -> dict[str, ndarray]:
@@ -28,6 +28,16 @@ def read_pickle(path: Path, names: Iterable[str]) -> dict[str, ndarray]:
     return {name: _read(content[name], name, path) for name in names if name in content}
 
 
+def read_member(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> ndarray:
+    """A member of an npz; a sparse matrix that numpy could only keep as an object is made dense.
+
+    Raises:
+        UserError: as `read_pickle`.
+    """
+    content = npz_member(archive, name, path, MEANINGS, "body file")
+    return _read(content.item() if content.dtype.hasobject and content.shape == () else content, name, path)
+
+
 def _read(value: Any, name: str, path: Path) -> ndarray:
     try:
         array = np.asarray(value_of(value))
@@ -40,9 +50,14 @@ def _read(value: Any, name: str, path: Path) -> ndarray:
 
 def _sparse(note: Note) -> ndarray:
     state = note.state
+    shape = state["_shape"] if "_shape" in state else state["shape"]
+    if ".coo_" in note.origin:
+        places = [state["row"], state["col"]] if "row" in state else value_of(state["coords"])
+        places = tuple(np.asarray(value_of(place)) for place in places)
+        return sparse.coo_matrix((np.asarray(value_of(state["data"])), places), shape=shape).toarray()
     kind = sparse.csc_matrix if ".csc_" in note.origin else sparse.csr_matrix
     parts = tuple(np.asarray(value_of(state[part])) for part in ("data", "indices", "indptr"))
-    matrix = kind(parts, shape=state["_shape"] if "_shape" in state else state["shape"])
+    matrix = kind(parts, shape=shape)
     matrix.check_format(full_check=True)  # scipy trusts indices, and would write wherever they point
     return matrix.toarray()
 
@@ -65,7 +80,7 @@ def _chumpy(note: Note) -> ndarray:
 
 MEANINGS: Meanings = {
     **ARRAYS,
-    r"scipy\.sparse(\._?cs[cr])?\.cs[cr]_(matrix|array)": _sparse,
+    r"scipy\.sparse(\._?(cs[cr]|coo))?\.(cs[cr]|coo)_(matrix|array)": _sparse,
     r"chumpy(\.\w+)*": _chumpy,
     r"copy_?reg\._reconstructor": _reconstructed,
     # no array is made of these, but they stand beside one in the state of others

@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
-from rscnet.pickles import ARRAYS, load_notes_of, value_of
+from rscnet.pickles import ARRAYS, npz_member, value_of
 from rscnet.structures import GENDERS
 
 # Fields with the shape of a row; `maskname` and `partname` name pictures that nothing here reads.
@@ -106,26 +106,19 @@ def _check_rows(fields: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def _field(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
-    try:
-        values = content[name]
-    except ValueError:  # np.load's word for objects
-        values = _objects(content, name, path)
+    values = npz_member(content, name, path, ARRAYS, "annotation file")
+    if values.dtype.hasobject:
+        values = _plain_array(values, name, path)
     # one column for one value a row is as good
     if not ROWS.get(name) and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path)
 
 
-def _objects(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+def _plain_array(objects: np.ndarray, name: str, path: Path) -> np.ndarray:
     """An array of objects, brought to the plain array that its rows make."""
-    assert content.zip is not None
-    with content.zip.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        read(file)
-        notes = load_notes_of(file, Path(f"{path}: {name}"), ARRAYS, "annotation file")
     try:
-        return np.array([_plain(value) for value in value_of(notes)])
+        return np.array([_plain(value) for value in objects])
     except Exception:
         kind = "texts" if name in TEXTS else "numbers"
         raise UserError(f"{path}: {name}: holds objects, expected {kind}, the same number in each row") from None

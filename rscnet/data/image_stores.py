@@ -14,7 +14,7 @@ import numpy as np
 
 from rscnet.data.images import Picture, decode_image
 from rscnet.errors import UserError
-from rscnet.pickles import ARRAYS, load_notes, value_of
+from rscnet.pickles import ARRAYS, Note, load_notes, value_of
 
 PACK_SUFFIX = ".rscpack"
 _HEADER = struct.Struct("<8sII Q16s")  # magic, version, flags, number of pictures, digest of their names
@@ -140,6 +140,9 @@ class PickledImages(_CountedImages):
     def open(self, names: Sequence[str]) -> None:
         if self._images is None:
             images = load_notes(self.path, ARRAYS, "list of pictures")
+            if isinstance(images, Note):  # an array of objects
+                images = value_of(images)
+                images = images.tolist() if isinstance(images, np.ndarray) and images.dtype.hasobject else images
             if not isinstance(images, list | tuple):
                 raise UserError(f"{self.path}: holds a {type(images).__name__}, expected a list of encoded pictures")
             self._images = list(images)

@@ -10,7 +10,7 @@ import pytest
 from licensed_smpl import Ch, Select, write_python2_pickle
 from scipy import sparse
 
-from rscnet.body.pickles import read_pickle
+from rscnet.body.pickles import read_member, read_pickle
 from rscnet.errors import UserError
 
 GRID = np.arange(12.0).reshape(3, 4)
@@ -64,6 +64,33 @@ def test_python_3(tmp_path: Path, protocol: int) -> None:
     np.testing.assert_array_equal(arrays["array"], GRID)
     np.testing.assert_array_equal(arrays["matrix"], GRID)
     assert arrays["empty"].shape == (0, 3) and arrays["scalar"] == 1.5
+
+
+class OldCoo:
+    """A coo_matrix as scipy kept it before 1.13: rows and columns by name."""
+
+    def __init__(self, dense: np.ndarray) -> None:
+        self.row, self.col = np.nonzero(dense)
+        self.data, self._shape = dense[self.row, self.col], dense.shape
+
+
+OldCoo.__module__, OldCoo.__qualname__ = "scipy.sparse.coo", "coo_matrix"
+
+
+def test_matrices_of_coordinates_of_old_and_new_scipy(tmp_path: Path) -> None:
+    path = write_python2_pickle(tmp_path / "old.pkl", {"matrix": OldCoo(GRID)}, 2)
+    np.testing.assert_array_equal(read_pickle(path, ["matrix"])["matrix"], GRID)
+    (tmp_path / "new.pkl").write_bytes(pickle.dumps({"matrix": sparse.coo_matrix(GRID)}))
+    np.testing.assert_array_equal(read_pickle(tmp_path / "new.pkl", ["matrix"])["matrix"], GRID)
+
+
+def test_members_of_an_npz_that_numpy_kept_as_objects(tmp_path: Path) -> None:
+    np.savez(tmp_path / "model.npz", plain=GRID, matrix=sparse.csc_matrix(GRID), hostile=Call(os.getcwd))  # type: ignore
+    with np.load(tmp_path / "model.npz") as archive:
+        for name in ("plain", "matrix"):
+            np.testing.assert_array_equal(read_member(archive, name, tmp_path / "model.npz"), GRID)
+        with pytest.raises(UserError, match=r"model\.npz: hostile: refused, it calls for '\w+\.getcwd'"):
+            read_member(archive, "hostile", tmp_path / "model.npz")
 
 
 @pytest.mark.parametrize("wrap", [lambda call: call, Ch, lambda call: Ch({"x": [call]})], ids=["bare", "ch", "deep"])

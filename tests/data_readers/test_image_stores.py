@@ -56,6 +56,16 @@ def test_pickles_of_every_kind_of_bytes(tmp_path: Path, protocol: int) -> None:
     assert [store.encoded(i, "") for i in range(3)] == [PICTURES[0], PICTURES[1], PICTURES[1]]
 
 
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_lists_of_every_kind(tmp_path: Path, protocol: int) -> None:
+    objects = np.empty(3, object)
+    objects[:] = [bytearray(PICTURES[0]), PICTURES[1], np.frombuffer(PICTURES[2], np.uint8)]
+    for images in (objects, tuple(objects)):
+        store = pickled(tmp_path, images, protocol)
+        store.open(NAMES)
+        assert [store.encoded(i, "") for i in range(3)] == PICTURES
+
+
 def test_a_pickle_of_python_2(tmp_path: Path) -> None:
     data = PICTURES[0]
     body = b"\x80\x02]T" + len(data).to_bytes(4, "little") + data + b"a."  # a list with one BINSTRING

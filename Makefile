@@ -7,9 +7,10 @@ TORCH  ?= $(if $(shell command -v nvidia-smi),'torch<2.14',torch==2.13.0 --extra
 BIN    := $(VENV)/bin
 EXPERIMENT ?= rsc_full
 DEMO   ?= rsc_small
+ABLATION ?= cpu64
 ARGS   ?=
 
-.PHONY: help run demo test check lint body clean
+.PHONY: help run demo results test check lint body clean
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -27,6 +28,10 @@ demo: $(BIN)/.installed ## bodies of the people on the example photographs, with
 	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=tests/data/coco \
 		boxes=tests/data/coco/person_keypoints_785.json output=outputs/demo/photographs $(ARGS)
 	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=docs/examples output=outputs/demo/crops $(ARGS)
+
+results: $(BIN)/.installed ## docs/results.md: the shipped weights, and the ablation with three seeds (hours on a CPU)
+	$(BIN)/python -m rscnet.run -m sweep=ablation_components preset=$(ABLATION) paths.output=outputs/ablation $(ARGS)
+	$(BIN)/python scripts/results.py outputs/ablation
 
 test: $(BIN)/.installed ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

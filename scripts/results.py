@@ -1,0 +1,118 @@
+"""Writes docs/results.md and docs/results.json: the shipped weights by resolution, and the ablation of a sweep.
+
+    python -m rscnet.run -m sweep=ablation_components preset=cpu64
+    python scripts/results.py outputs/sweeps/ablation_components/<digest>
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rscnet import records
+from rscnet.console import say
+from rscnet.errors import UserError
+from rscnet.render.figures import TITLES
+from rscnet.report.document import Chart, Document, Section
+from rscnet.report.errors import MEAN, ablation_section, error_section, errors_of, ordered, rivals, sizes_of
+from rscnet.report.markdown import write_markdown
+from rscnet.report.runs import Method, find_runs, methods
+from rscnet.report.training import coefficient_section, cost_section
+
+WEIGHTS, START = "rsc_small", "hr_small"
+EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}"]
+
+
+def measured_weights(folder: Path, words: Sequence[str]) -> Method:
+    """The shipped weights on the embedded test people, beside full resolution only and the mean pose.
+
+    Raises:
+        UserError: the evaluation failed.
+    """
+    if not (folder / records.RESULT).exists():
+        command = [sys.executable, "-m", "rscnet.run", *EVALUATE, f"output={folder}", *words]
+        if subprocess.run(command).returncode:
+            raise UserError(f"{' '.join(command[1:])}: failed; its message stands above")
+    runs, _ = find_runs([folder])
+    return Method(WEIGHTS, runs)
+
+
+def renamed(section: Section, title: str, name: str) -> Section:
+    """A section under another heading, its chart in a picture of its own."""
+    blocks = [dataclasses.replace(b, name=f"pictures/{name}") if isinstance(b, Chart) else b for b in section.blocks]
+    return Section(title, section.words, blocks)
+
+
+def by_metric(found: Sequence[Method]) -> dict[str, dict[str, dict[str, float]]]:
+    """Means over seeds in mm by metric, method and size in pixels."""
+    tables: dict[str, dict[str, dict[str, float]]] = {metric: {} for metric in TITLES}
+    for label, rows in rivals(found).items():
+        name = "hr_baseline" if label == START else label  # by the experiment that made it
+        for metric in TITLES:
+            tables[metric][name] = {str(size): rows[size][metric] for size in sizes_of(found)}
+    for method in found:
+        for (metric, size), value in errors_of(method).items():
+            if size != MEAN:
+                tables[metric].setdefault(method.label, {})[str(size)] = value.mean
+    return tables
+
+
+def intervals(found: Sequence[Method]) -> dict[str, dict[str, dict[str, Mapping[str, Any]]]]:
+    """Mean, half width of the 95 % interval and number of seeds, by metric, method and size; "mean" is over sizes."""
+    tables: dict[str, dict[str, dict[str, Mapping[str, Any]]]] = {metric: {} for metric in TITLES}
+    for method in found:
+        for (metric, size), value in errors_of(method).items():
+            row = tables[metric].setdefault(method.label, {})
+            row["mean" if size == MEAN else str(size)] = dataclasses.asdict(value)
+    return tables
+
+
+def sweep_commands(folders: Sequence[Path]) -> list[str]:
+    """The commands of all sweeps below some folders, as their records have them."""
+    paths = [path for folder in folders for path in sorted(folder.rglob("sweep.json"))]
+    return [f"python -m rscnet.run -m {' '.join(json.loads(path.read_text())['words'])}" for path in paths]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweeps", nargs="*", type=Path, help="folders of sweeps, searched through")
+    parser.add_argument("--evaluation", type=Path, default=Path("outputs/results"), help="of the weights; reused")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="where results.md and results.json go")
+    parser.add_argument("--words", nargs="*", default=[], help="for the evaluation, as people.test=100")
+    arguments = parser.parse_args()
+    try:
+        weights = measured_weights(arguments.evaluation, arguments.words)
+        ablation = ordered(methods(find_runs(arguments.sweeps)[0]), ["hr_only"]) if arguments.sweeps else ([], None)
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
+    found, baseline = ablation
+    commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *sweep_commands(arguments.sweeps)]
+    parts = [
+        renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),
+        renamed(ablation_section([weights], weights), "Shipped weights: in figures", ""),
+    ]
+    if found:
+        parts += [
+            renamed(error_section(found), "Ablation: error against resolution", "results_ablation"),
+            renamed(ablation_section(found, baseline), "Ablation: in figures", ""),
+            renamed(coefficient_section(found), "Ablation: learned coefficients", "results_coefficients"),
+            renamed(cost_section(found), "Ablation: cost", ""),
+        ]
+    shown = ", ".join(f"`{command}`" for command in commands)
+    told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
+    write_markdown(Document("Results", [told], parts), arguments.docs / "results.md")
+    machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
+    figures = {**by_metric([weights]), "ablation": intervals(found), "commands": commands, "machine": machine}
+    records.write_json(arguments.docs / "results.json", figures)
+    say(f"written: {arguments.docs}/results.md, results.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -96,7 +96,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     arguments = parser.parse_args()
     try:
-        config = compose(["experiment=hr_baseline", *arguments.overrides])
+        # heat maps do not change here
+        config = compose(["experiment=hr_baseline", "keypoint_loss=null", *arguments.overrides])
         set_up_process(config)
         plain = config.plain()
         data = build_data(plain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +14,8 @@ from rscnet.joints import SMPL_24, TRAINING_49, TRAINING_49_FROM_SMPL_54, VERTEX
 from rscnet.structures import BodyJoints, BodyParameters
 
 
-class JointSkinning(nn.Module):
-    """The same joints as the skinned surface gives, exact up to rounding and many times cheaper.
+class RegressedJoints(nn.Module):
+    """Joints that are weighted means of vertices, exact up to rounding and many times cheaper than the skinned surface.
 
     A joint regressed from vertices is a sum over the bones that move those vertices: the bone's share of the joint
     stands at the bone's posed origin, plus an arm that turns with the bone. Arms, like the bones themselves, are linear
@@ -21,18 +23,23 @@ class JointSkinning(nn.Module):
     Vertices that no joint reads take no part.
 
     Arms are numbered: 24 bones, each turned by its parent, then one for each pair of a joint and a bone that moves it.
+
+    Args:
+        assets: the body.
+        regressor: weights of the joints over the vertices.
+        chosen: which joints are given, in this order: places among SMPL's 24 followed by those of the regressor.
     """
 
     rest: Float[Tensor, "3*a"]
     directions: Float[Tensor, "217 3*a"]
     carriers: Int[Tensor, "a"]
     jumps: Int[Tensor, "r 25"]
-    sums: Float[Tensor, "a 73"]
+    sums: Float[Tensor, "a o"]
 
-    def __init__(self, assets: BodyAssets) -> None:
+    def __init__(self, assets: BodyAssets, regressor: Float[np.ndarray, "j v"], chosen: Sequence[int]) -> None:
         super().__init__()
         parents = assets.kintree_table[0]
-        joint, bone, shares, surface_arms = _surface_arms(assets)
+        joint, bone, shares, surface_arms = _surface_arms(assets, regressor)
         bones = _rest_joints(assets)
         bones[1:] -= bones[parents[1:]]
         arms = np.concatenate([bones, surface_arms]).transpose(2, 1, 0).reshape(-1, 3 * (len(bones) + len(bone)))
@@ -47,18 +54,17 @@ class JointSkinning(nn.Module):
             "directions": arms[1:].astype(np.float32),
             "carriers": np.concatenate([parents, bone]) + 1,  # zero is the world, which never turns
             "jumps": _jumps(parents),
-            "sums": sums[[*TRAINING_49_FROM_SMPL_54, *range(len(SMPL_24))]].T.astype(np.float32),
+            "sums": sums[list(chosen)].T.astype(np.float32),
         }.items():
             self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), persistent=False)
 
-    def forward(self, parameters: BodyParameters) -> BodyJoints:
+    def forward(self, parameters: BodyParameters) -> Float[Tensor, "n o 3"]:
         """Joints in metres in the frame that `global_orient` rotates into; the camera is not used."""
         features = torch.cat([parameters.betas, parameters.body_pose.flatten(1)], dim=1)
         arms = torch.addmm(self.rest, features, self.directions).view(len(features), 3, -1)
         turns = self._chain(parameters.rotations).index_select(1, self.carriers).permute(0, 2, 3, 1)
         turned = (turns * arms[:, None]).sum(2)
-        joints = (turned @ self.sums).mT
-        return BodyJoints(joints=joints[:, : len(TRAINING_49)], smpl_joints=joints[:, len(TRAINING_49) :])
+        return (turned @ self.sums).mT
 
     def _chain(self, rotations: Float[Tensor, "n 24 3 3"]) -> Float[Tensor, "n 25 3 3"]:
         """Rotations relative to the world, the world itself first; each round doubles the stretch of chain covered."""
@@ -69,13 +75,26 @@ class JointSkinning(nn.Module):
         return turned
 
 
+class JointSkinning(nn.Module):
+    """The joints of training without the surface that they lie on."""
+
+    def __init__(self, assets: BodyAssets) -> None:
+        super().__init__()
+        vertex_joints = np.eye(len(assets.v_template))[list(VERTEX_JOINTS.values())]
+        regressor = np.concatenate([vertex_joints, assets.J_regressor_extra])
+        self.regressed = RegressedJoints(assets, regressor, [*TRAINING_49_FROM_SMPL_54, *range(len(SMPL_24))])
+
+    def forward(self, parameters: BodyParameters) -> BodyJoints:
+        """Joints in metres in the frame that `global_orient` rotates into; the camera is not used."""
+        joints = self.regressed(parameters)
+        return BodyJoints(joints=joints[:, : len(TRAINING_49)], smpl_joints=joints[:, len(TRAINING_49) :])
+
+
 def _surface_arms(
-    assets: BodyAssets,
+    assets: BodyAssets, regressor: Float[np.ndarray, "j v"]
 ) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "p"], Float[np.ndarray, "j 24"], Float[np.ndarray, "p 3 218"]]:
     """For each pair of a joint on the surface and a bone that moves it: joint, bone and the arm from the bone's origin
     as coefficients of (1, betas, pose correctives); also the bones' shares of each joint."""
-    vertex_joints = np.eye(len(assets.v_template))[list(VERTEX_JOINTS.values())]
-    regressor = np.concatenate([vertex_joints, assets.J_regressor_extra])
     support = np.flatnonzero(regressor.any(axis=0))
     regressor, weights = regressor[:, support], assets.weights[support].astype(np.float64)
     joint, bone = np.nonzero(np.abs(regressor) @ np.abs(weights))

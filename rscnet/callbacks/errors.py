@@ -64,11 +64,11 @@ class ResolutionErrors(pl.Callback):
         chosen = self._truth.protocol.chosen
         sequence = None if self._sequence is None else self._sequence[batch.identity[:, 1].cpu()].to(pl_module.device)
         with torch.no_grad(), torch.autocast(pl_module.device.type, enabled=False):
-            truth, valid = self._truth(batch.target)
+            truth, valid = self._truth(batch.target, self._surface)
             count = len(batch.identity)
             for view, size in enumerate(self._metrics.sizes):
                 said = outputs[slice(view * count, (view + 1) * count)]
-                found = measure_body(body, said.parameters) if isinstance(said, Prediction) else said
+                found = measure_body(body, said.parameters, self._surface) if isinstance(said, Prediction) else said
                 _refuse_spoilt(found, size)
                 surfaces = (found.vertices, truth.vertices) if self._surface else (None, None)
                 joints, pelvis = (found.joints, truth.joints), H36M_PELVIS

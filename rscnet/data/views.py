@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # prediction needs no albumentations, which looks for updates
 
 IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
 IMAGE_STD = np.array((0.229, 0.224, 0.225), np.float32)
+_OF_BYTE = ((np.arange(256, dtype=np.float32)[:, None] - 255 * IMAGE_MEAN) / (255 * IMAGE_STD))[None]
 
 
 class Source(Protocol):
@@ -63,7 +65,9 @@ def sequences_of(source: Source) -> np.ndarray | None:
 
 def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
     """RGB bytes to the network's input: ImageNet statistics, channels first (memory stays channels-last)."""
-    values = (images.astype(np.float32) - 255 * IMAGE_MEAN) / (255 * IMAGE_STD)
+    values = np.empty(images.shape, np.float32)
+    if images.size:  # a table is many times faster than arithmetic
+        cv2.LUT(images.reshape(-1, *images.shape[-2:]), _OF_BYTE, dst=values.reshape(-1, *images.shape[-2:]))
     return torch.from_numpy(values).permute(0, 3, 1, 2)
 
 

@@ -60,12 +60,15 @@ class RSCNetModule(TrainingModule):
         pieces = [self.network(v, s) for v, s in zip(views.chunk(count), scales.chunk(count), strict=True)]
         return Prediction.concatenate(pieces)
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def losses(self, batch: Batch, ramp: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The objective of a batch and its terms, with `ramp` as the factor on the losses across resolutions."""
         prediction = self(batch)
         posed = pose_bodies(self.body, prediction.parameters, with_vertices=self.objective.supervised.needs_truth)
-        views = len(batch.views)
+        return self.objective(prediction, posed, batch, len(batch.views), ramp, self._truth(batch))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         ramp = self.ramp_factor()
-        total, terms = self.objective(prediction, posed, batch, views, ramp, self._truth(batch))
+        total, terms = self.losses(batch, ramp)
         self.log_terms("train", terms, bar=("total",))
         self.log("train/ramp", ramp)
         return total * self.rank_share(len(batch.identity))

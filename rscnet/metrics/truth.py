@@ -22,8 +22,11 @@ class Measured(TensorStruct):
     vertices: Float[Tensor, "n v 3"] | None = None
 
 
-def measure_body(body: BodyModel, parameters: BodyParameters) -> Measured:
-    """Surface of a posed body, and the joints that are regressed from it."""
+def measure_body(body: BodyModel, parameters: BodyParameters, surface: bool = True) -> Measured:
+    """Joints that are regressed from the surface of a posed body, and the surface itself where it is wanted; joints
+    alone cost a small part of it."""
+    if not surface:
+        return Measured(body.posed_h36m_joints(parameters))
     vertices = body(parameters).vertices
     return Measured(body.h36m_joints(vertices), vertices)
 
@@ -42,24 +45,23 @@ class GroundTruth(nn.Module):
         # plain, not a module: the neutral body is often the trained module's own, which stays where it is
         self.bodies = dict(bodies)
 
-    def forward(self, target: Target) -> tuple[Measured, Bool[Tensor, "n"]]:
-        """Joints and surface, and which samples have them."""
+    def forward(self, target: Target, surface: bool = True) -> tuple[Measured, Bool[Tensor, "n"]]:
+        """Joints and, where it is wanted and known, surface; and which samples have them."""
         if self.protocol.truth == "joints":
             joints = target.joints_3d[:, ANNOTATION_OF_H36M_17]
             needed = [0, *self.protocol.chosen]
             return Measured(joints[..., :3]), target.has_joints_3d & (joints[:, needed, 3] > 0).all(1)
         if target.gender is None or len(self.bodies) == 1:
-            return measure_body(self.bodies["neutral"], target.parameters), target.has_smpl
-        found = measure_body(self.bodies["neutral"], target.parameters)
-        assert found.vertices is not None
-        for number, name in enumerate(GENDERS):
-            rows = (target.gender == number).nonzero()[:, 0]
-            if number and name in self.bodies and len(rows):
-                gendered = measure_body(self.bodies[name], target.parameters[rows])
-                assert gendered.vertices is not None
-                found.joints[rows], found.vertices[rows] = gendered.joints, gendered.vertices
-        return found, target.has_smpl
+            return measure_body(self.bodies["neutral"], target.parameters, surface), target.has_smpl
+        known = [number if name in self.bodies else 0 for number, name in enumerate(GENDERS)]
+        body_of = torch.tensor(known, device=target.gender.device)[target.gender]
+        rows = [(body_of == number).nonzero()[:, 0] for number in body_of.unique().tolist()]
+        found = [
+            measure_body(self.bodies[GENDERS[int(body_of[some[0]])]], target.parameters[some], surface) for some in rows
+        ]
+        return Measured.concatenate(found)[torch.cat(rows).argsort()], target.has_smpl
 
     def same_surface(self, body: BodyModel) -> bool:
-        """Whether vertices of the true bodies are those of `body`, so that errors per vertex mean something."""
-        return self.protocol.truth == "bodies" and torch.equal(self.bodies["neutral"].faces.cpu(), body.faces.cpu())
+        """Whether errors per vertex are wanted, and vertices of the true bodies are those of `body`, so that they mean
+        something."""
+        return self.protocol.surface and self.protocol.truth == "bodies" and torch.equal(self.bodies["neutral"].faces.cpu(), body.faces.cpu())

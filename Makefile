@@ -10,7 +10,7 @@ DEMO   ?= rsc_small
 ABLATION ?= cpu64
 ARGS   ?=
 
-.PHONY: help run demo results test check lint body clean
+.PHONY: help run demo results test check lint bench body clean
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -42,6 +42,9 @@ lint: $(BIN)/.installed ## style and types
 
 check: $(BIN)/.installed ## validate an experiment and show its schedule without training
 	$(BIN)/python -m rscnet.run task=check experiment=$(EXPERIMENT) $(ARGS)
+
+bench: $(BIN)/.installed ## measure against what the original does, into docs/benchmarks.md (8 minutes on 2 quiet cores)
+	$(BIN)/python scripts/benchmark.py $(ARGS)
 
 body: $(BIN)/.installed ## rebuild the embedded body from code
 	$(BIN)/python scripts/build_body.py

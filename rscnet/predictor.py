@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from rscnet.geometry.cameras import to_pixels
 from rscnet.geometry.rotations import matrix_to_axis_angle
 from rscnet.joints import TRAINING_49
 from rscnet.losses.posed import pose_bodies
+from rscnet.models.onnx import onnx_network
 from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Prediction
@@ -139,14 +140,23 @@ class Predictor:
         box_scale: float = 1.2,
         smpl: str | None = None,
         bilinear: bool = False,
+        onnx: str | Path | None = None,
     ) -> Self:
         """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
-        the folder of the licensed body files, for networks trained with them.
+        the folder of the licensed body files, for networks trained with them. With `onnx`, a folder for the networks'
+        ONNX files, onnxruntime runs the network, on the CPU.
 
         Raises:
-            UserError: nothing of that name, a damaged file, another kind of model, or no such device.
+            UserError: nothing of that name, a damaged file, another kind of model, no such device, or a GPU together
+                with `onnx`.
         """
-        return cls(load_trained(str(checkpoint), smpl), device, box_scale, bilinear)
+        trained = load_trained(str(checkpoint), smpl)
+        if onnx is None:
+            return cls(trained, device, box_scale, bilinear)
+        if _device(device).type != "cpu":
+            raise UserError("prediction.runtime: onnx runs on the CPU; add trainer.accelerator=cpu or take torch")
+        network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx))
+        return cls(replace(trained, network=network), "cpu", box_scale, bilinear)  # type: ignore[arg-type]
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:

@@ -187,3 +187,19 @@ def test_other_models_and_devices_are_refused(tmp_path: Path, checkpoint: Path) 
         Predictor.from_checkpoint(checkpoint, device="tpu9")
     with pytest.raises(UserError, match="no file, no run folder and no shipped weights"):
         Predictor.from_checkpoint("nothing_like_it")
+
+
+def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    fast = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path)
+    found = fast.predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0]
+    assert all(same(a, b) for a, b in zip(found, people, strict=True))
+    [file] = tmp_path.iterdir()
+    made = file.stat().st_mtime_ns
+    [estimates] = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path).estimate_each([(PHOTO, [SKIER])])
+    assert estimates.prediction.feature.shape[0] == 1
+    assert [path.stat().st_mtime_ns for path in tmp_path.iterdir()] == [made]
+    monkeypatch.setattr("rscnet.predictor._device", lambda name: torch.device("cuda"))
+    with pytest.raises(UserError, match="onnx runs on the CPU"):
+        Predictor.from_checkpoint(checkpoint, onnx=tmp_path)

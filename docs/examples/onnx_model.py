@@ -17,5 +17,6 @@ def predict(images: torch.Tensor, sizes: torch.Tensor) -> dict[str, np.ndarray]:
     """SMPL parameters of `images` (n, 3, 112, 112), RGB from 0 to 1, whose people are `sizes` pixels tall and wide."""
     views = (images.cpu() - MEAN) / STD
     scale_index = (sizes.cpu()[:, None] < LOWER_BOUNDS).sum(1).clamp(max=len(LOWER_BOUNDS) - 1)
-    rotations, betas, _ = SESSION.run(None, {"views": views.numpy(), "scale_index": scale_index.numpy()})
+    inputs = {"views": views.numpy(), "scale_index": scale_index.numpy()}
+    rotations, betas = SESSION.run(["rotations", "betas"], inputs)
     return {"global_orient": rotations[:, :1], "body_pose": rotations[:, 1:], "betas": betas}

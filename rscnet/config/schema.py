@@ -126,6 +126,7 @@ class Prediction(Strict):
     """What `predict` reads and writes."""
 
     box_scale: float = Field(gt=0)
+    runtime: Literal["torch", "onnx"]
     picture_size: int = Field(ge=16)
     turntable: int = Field(ge=0)
     textured_views: int = Field(ge=0)

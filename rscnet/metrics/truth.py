@@ -64,4 +64,6 @@ class GroundTruth(nn.Module):
     def same_surface(self, body: BodyModel) -> bool:
         """Whether errors per vertex are wanted, and vertices of the true bodies are those of `body`, so that they mean
         something."""
-        return self.protocol.surface and self.protocol.truth == "bodies" and torch.equal(self.bodies["neutral"].faces.cpu(), body.faces.cpu())
+        if not self.protocol.surface or self.protocol.truth != "bodies":
+            return False
+        return torch.equal(self.bodies["neutral"].faces.cpu(), body.faces.cpu())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import warnings
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +17,14 @@ from torch import Tensor, nn
 
 from rscnet.errors import UserError
 from rscnet.models.rscnet import RSCNet
+from rscnet.structures import BodyParameters, Prediction
 
-INPUTS, OUTPUTS = ("views", "scale_index"), ("rotations", "betas", "camera")
+INPUTS, OUTPUTS = ("views", "scale_index"), ("rotations", "betas", "camera", "feature")
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
 class BodyOutputs(nn.Module):
-    """A network's body parameters as plain tensors.
+    """A network's body parameters and pooled feature as plain tensors.
 
     Args:
         network: in evaluation mode.
@@ -32,11 +36,59 @@ class BodyOutputs(nn.Module):
 
     def forward(
         self, views: Float[Tensor, "n 3 s s"], scale_index: Int[Tensor, "n"]
-    ) -> tuple[Float[Tensor, "n 24 3 3"], Float[Tensor, "n 10"], Float[Tensor, "n 3"]]:
-        """Rotations (root first, in the camera frame), betas and weak-perspective camera."""
-        parameters = self.network(views, scale_index).parameters
+    ) -> tuple[Float[Tensor, "n 24 3 3"], Float[Tensor, "n 10"], Float[Tensor, "n 3"], Float[Tensor, "n c"]]:
+        """Rotations (root first, in the camera frame), betas, weak-perspective camera and pooled feature."""
+        prediction = self.network(views, scale_index)
+        parameters = prediction.parameters
         assert parameters.camera is not None
-        return parameters.rotations, parameters.betas, parameters.camera
+        return parameters.rotations, parameters.betas, parameters.camera, prediction.feature
+
+
+class OnnxNetwork(nn.Module):
+    """A network run by onnxruntime, on the CPU and without gradients; for single pictures faster than torch.
+
+    Args:
+        path: what `export_onnx` wrote.
+        threads: that it may use.
+
+    Raises:
+        UserError: onnxruntime is missing.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        super().__init__()
+        _require(path, ("onnxruntime",))
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def forward(self, views: Float[Tensor, "n 3 s s"], scale_index: Int[Tensor, "n"]) -> Prediction:
+        """What the exported network says."""
+        inputs = {"views": views.contiguous().numpy(), "scale_index": scale_index.numpy()}
+        rotations, betas, camera, feature = (torch.from_numpy(out) for out in self._session.run(list(OUTPUTS), inputs))
+        return Prediction(BodyParameters.from_rotations(rotations, betas, camera), feature)
+
+
+def onnx_network(network: RSCNet, image_size: int, scales: int, folder: Path) -> OnnxNetwork:
+    """A network through onnxruntime; its file is made when it is first asked for, and found in `folder` afterwards.
+
+    Raises:
+        UserError: see `export_onnx`; a folder that cannot be written.
+    """
+    digest = blake2b(f"{image_size} {scales} {torch.__version__} {OUTPUTS}".encode(), digest_size=16)
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    path = folder / f"{digest.hexdigest()}.onnx"
+    if not path.is_file():
+        partial = path.with_suffix(f".{os.getpid()}.onnx")
+        try:
+            export_onnx(network, image_size, scales, partial)
+            os.replace(partial, path)
+        except OSError as error:
+            raise UserError(f"paths.cache: cannot write into {folder}: {error.strerror or error}") from None
+    return OnnxNetwork(path, torch.get_num_threads())
 
 
 def export_onnx(network: RSCNet, image_size: int, scales: int, path: Path, tolerance: float = 1e-3) -> float:
@@ -55,9 +107,7 @@ def export_onnx(network: RSCNet, image_size: int, scales: int, path: Path, toler
     Raises:
         UserError: packages that are missing, or outputs that differ; the file is then removed.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f"{path}: ONNX needs {', '.join(missing)}: pip install 'rscnet[export]'")
+    _require(path, NEEDED)
     module = BodyOutputs(network).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     batch = torch.export.Dim("batch")
@@ -80,6 +130,12 @@ def export_onnx(network: RSCNet, image_size: int, scales: int, path: Path, toler
         path.unlink()
         raise UserError(f"{path}: onnxruntime and torch differ by {difference:.1e}, more than {tolerance:.0e}")
     return difference
+
+
+def _require(path: Path, packages: Sequence[str]) -> None:
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{path}: ONNX needs {', '.join(missing)}: pip install 'rscnet[export]'")
 
 
 def _example(image_size: int, count: int, scales: int) -> tuple[Tensor, Tensor]:

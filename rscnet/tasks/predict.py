@@ -94,8 +94,14 @@ def run(config: RunConfig) -> None:
 
 def _predictor(config: RunConfig) -> Predictor:
     device = "cpu" if (config.trainer.model_extra or {}).get("accelerator") == "cpu" else "auto"
+    onnx = Path(config.paths.cache) / "onnx" if config.prediction.runtime == "onnx" else None
     return Predictor.from_checkpoint(
-        str(config.checkpoint), device, config.prediction.box_scale, config.paths.smpl, config.legacy.demo_bilinear
+        str(config.checkpoint),
+        device,
+        config.prediction.box_scale,
+        config.paths.smpl,
+        config.legacy.demo_bilinear,
+        onnx,
     )
 
 

@@ -49,7 +49,7 @@ def crops(sizes: Sizes) -> list[bytes]:
     return found
 
 
-def annotations(sizes: Sizes) -> dict[str, np.ndarray]:
+def people(sizes: Sizes) -> dict[str, np.ndarray]:
     """All fields of as many people."""
     random = np.random.default_rng(1)
     count, size = sizes.pictures, sizes.image
@@ -96,7 +96,7 @@ def measure(sizes: Sizes) -> Row:
 
 
 def _measure(folder: Path, sizes: Sizes) -> Row:
-    pictures, fields = crops(sizes), annotations(sizes)
+    pictures, fields = crops(sizes), people(sizes)
     np.savez(folder / "people.npz", **fields)  # type: ignore[arg-type]
     write_pack(folder / "people.rscpack", pictures, [str(n) for n in fields["imgname"]], cropped=True)
     augmentation: Augmentation = build(configuration(sizes)["augmentation"], "augmentation")
@@ -144,9 +144,7 @@ def colours_agree() -> None:
     """Brightness, contrast and saturation by a given factor are those of the rival but for rounding."""
     image = read_image(PHOTO)[:64, :64]
     for kind, name in enumerate(("brightness", "contrast", "saturation")):
-        ranges: dict[str, tuple[float, float]] = {
-            word: (1.0, 1.0) for word in ("brightness", "contrast", "saturation")
-        }
+        ranges: dict[str, tuple[float, float]] = {word: (1.0, 1.0) for word in ("brightness", "contrast", "saturation")}
         ranges[name] = (0.7, 0.7)
         jitter = A.ColorJitter(**ranges, hue=(0.0, 0.0), p=1.0)
         expected = np.clip(blend(image.astype(np.float32), kind, 0.7), 0, 255)

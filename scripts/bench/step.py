@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rscnet.config.build import build
 from rscnet.learning.rscnet import RSCNetModule
 from rscnet.losses.posed import pose_bodies
+from rscnet.models.rscnet import RSCNet
 from rscnet.structures import Batch, BodyParameters, Prediction
 
 from .people import batch_of, configuration, module_of, parameters
@@ -58,12 +59,8 @@ class RivalStep:
     """The original's step on the same weights and the same batch."""
 
     def __init__(self, sizes: Sizes, ours: OurStep) -> None:
-        network, self.body, self.batch = ours.module.network, ours.module.body, ours.batch
-        assert network.projector is not None
-        hidden, projected = network.regressor.fc2.out_features, network.projector[-1].out_features
-        base = network.encoder.conv1.out_channels
-        self.network = Network(base, sizes.views, hidden, int(projected), network.regressor.dropout.p).train()
-        self.network.load_state_dict(network.state_dict())
+        self.body, self.batch = ours.module.body, ours.batch
+        self.network = same_network(ours.module.network, sizes.views).train()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=5e-5)
         self.queue, self.negatives = Queue(sizes.queue), sizes.negatives
         assert ours.module.objective.contrastive is not None
@@ -89,6 +86,17 @@ class RivalStep:
         loss = self.gradients()
         self.optimizer.step()
         return loss
+
+
+def same_network(network: RSCNet, views: int) -> Network:
+    """The rival's network with the weights of ours."""
+    assert network.projector is not None
+    last, regressor = network.projector[-1], network.regressor
+    assert isinstance(last, nn.Linear)
+    base, hidden = network.encoder.conv1.out_channels, regressor.fc2.out_features
+    found = Network(base, views, hidden, last.out_features, regressor.dropout.p)
+    found.load_state_dict(network.state_dict())
+    return found
 
 
 def fill_queue(module: RSCNetModule, sizes: Sizes) -> None:

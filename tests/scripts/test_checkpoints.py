@@ -151,9 +151,11 @@ def test_onnx_says_what_torch_says(tiny, tmp_path, monkeypatch, capsys):
     network = load_trained(str(tiny)).network
     views, scales = torch.randn(3, 3, 64, 64, generator=torch.Generator().manual_seed(8)), torch.tensor([4, 0, 2])
     with torch.no_grad():
-        expected = network(views, scales).parameters
+        prediction = network(views, scales)
+    expected = prediction.parameters
     session = onnxruntime.InferenceSession(str(output), providers=["CPUExecutionProvider"])
     found = session.run(None, {"views": views.numpy(), "scale_index": scales.numpy()})
-    for value, truth in zip(found, (expected.rotations, expected.betas, expected.camera), strict=True):
+    wanted = (expected.rotations, expected.betas, expected.camera, prediction.feature)
+    for value, truth in zip(found, wanted, strict=True):
         np.testing.assert_allclose(value, truth.numpy(), atol=1e-5)
     assert "expected a name that ends in" in failure(monkeypatch, "export_checkpoint", tiny, tmp_path / "network.bin")

@@ -1,5 +1,5 @@
-"""Benchmark-only: body, losses and camera fit as the original computes them (reference document, 3.1, 3.2 and Q21): each
-resolution by itself, the whole surface posed for its joints, least squares sample by sample in NumPy."""
+"""Benchmark-only: body, losses and camera fit as the original computes them (reference document, 3.1, 3.2 and Q21):
+each resolution by itself, the whole surface posed for its joints, least squares sample by sample in NumPy."""
 
 from __future__ import annotations
 

@@ -85,14 +85,15 @@ class Ours:
 
 def measure(sizes: Sizes) -> Row:
     """Batches of all pictures, in steps' batches."""
-    torch_threads = torch.get_num_threads()
+    threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)  # as a loader process has it; the figure is for one core
     cv2.setNumThreads(1)
     try:
         with tempfile.TemporaryDirectory() as name:
             return _measure(Path(name), sizes)
     finally:
-        torch.set_num_threads(torch_threads)
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(cv_threads)
 
 
 def _measure(folder: Path, sizes: Sizes) -> Row:

@@ -81,7 +81,7 @@ def measure(sizes: Sizes) -> Row:
     np.random.seed(0)
     drawn = Contrastive(sizes, sizes.negatives)
     rival, ours = drawn.rival(), drawn.ours()
-    timings = interleaved({"rival": rival, "ours": ours}, sizes.step_rounds)
+    timings = interleaved({"rival": rival, "ours": ours}, sizes.step_rounds, sizes.least)
     title = f"contrastive term, {sizes.views} scales, batch {sizes.batch}, queue {sizes.queue:,}, "
     title += f"{sizes.negatives:,} negatives, forward + backward"
     row = row_of(title, 100.0, timings, difference, "term and gradient, relative, over a whole queue of 1,024")

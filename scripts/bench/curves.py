@@ -40,7 +40,7 @@ def measure(sizes: Sizes) -> dict[str, Any]:
 def _contrastive(sizes: Sizes, queue: int) -> float:
     side = Contrastive(replace(sizes, queue=queue), None).ours()
     side()
-    return min(seconds(side, 3) for _ in range(3))
+    return min(seconds(side) for _ in range(2 * sizes.rounds))
 
 
 def _curve(title: str, sizes: Sequence[int], costs: Sequence[float]) -> dict[str, Any]:

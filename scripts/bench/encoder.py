@@ -48,7 +48,7 @@ def measure(sizes: Sizes) -> dict[str, Any]:
     types = {"fp32": torch.float32, "bf16": torch.bfloat16}
     peaks = {name: product_peak(sizes, dtype) for name, dtype in types.items()}
     sides = {"fp32": partial(step, False), "bf16": partial(step, True), "original_fp32": rival}
-    timings = interleaved(sides, min(3, sizes.rounds), least=0)
+    timings = interleaved(sides, min(3, sizes.rounds))
     peaks = {name: max(peaks[name], product_peak(sizes, dtype)) for name, dtype in types.items()}
     work = operations(sizes)
     speed = {name: work / timing.best / 1e9 for name, timing in timings.items()}

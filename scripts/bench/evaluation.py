@@ -76,7 +76,7 @@ def measure(sizes: Sizes) -> Row:
     expected, found = few.rival(), few.ours(surface=False)
     difference = require(max(abs(found[name] - expected[name]) for name in expected), 1e-2, "evaluation")
     sides = {"rival": frames.rival, "ours": partial(frames.ours, surface=False)}
-    timings = interleaved(sides, 1, least=0, warm=False)  # the rival takes a minute
+    timings = interleaved(sides, 1, warm=False)  # the rival takes a minute
     title = f"evaluation of {sizes.frames:,} frames without the network: bodies, regressors, MPJPE, Procrustes"
     row = row_of(title, 10.0, timings, difference, "MPJPE and PA-MPJPE in mm")
     eighth = Frames(math.ceil(sizes.frames / 8))

@@ -108,7 +108,7 @@ def _measure(folder: Path, sizes: Sizes) -> Row:
     indices = list(range(sizes.pictures))
     parts = [indices[i : i + sizes.batch] for i in range(0, len(indices), sizes.batch)]
     sides = {"rival": lambda: [rival.batch(p) for p in parts], "ours": lambda: [ours.batch(p) for p in parts]}
-    timings = interleaved(sides, sizes.rounds)
+    timings = interleaved(sides, sizes.rounds, sizes.least)
     title = f"data loading: {sizes.views} views of a {sizes.image} px picture, augmented, one core"
     row = row_of(title, 3.0, timings, difference, "views without augmentation, in grey levels; labels alike")
     count = sizes.pictures

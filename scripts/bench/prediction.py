@@ -73,7 +73,7 @@ def measure(sizes: Sizes) -> Row:
         "ours": lambda: fast.predict([small]),
         "torch": lambda: default.predict([small]),
     }
-    timings = interleaved(sides, sizes.rounds)
+    timings = interleaved(sides, sizes.rounds, sizes.least)
     title = f"single-image prediction, ResNet-50, {sizes.image} px, load excluded"
     row = row_of(title, 1.5, timings, difference, "vertices of a full-size picture, greatest distance in mm")
     row.figures = {"seconds_torch": timings["torch"].best, "ratio_torch": row.rival.best / timings["torch"].best}

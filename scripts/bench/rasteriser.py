@@ -41,7 +41,7 @@ def measure(sizes: Sizes) -> dict[str, Any]:
             continue
         covered[name] = float((torch.from_numpy(side()) == (ours >= 0)).float().mean())
         sides[name] = side
-    timings = interleaved(sides, sizes.rounds)
+    timings = interleaved(sides, sizes.rounds, sizes.least)
     seconds = {name: timing.best for name, timing in timings.items()}
     others = {name: value for name, value in seconds.items() if name != "ours"}
     fastest = min(others, key=others.__getitem__) if others else None

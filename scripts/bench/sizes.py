@@ -18,6 +18,7 @@ class Sizes:
         frames: of the evaluation.
         pictures: of the data set that is loaded.
         rounds: repetitions of quick parts.
+        least: seconds that one measurement of a quick part takes at least.
         step_rounds: repetitions of a whole training step and of the contrastive term, which take seconds each.
         product: side of the matrices whose product is the machine's peak.
         curve_batch, curve_image, curve_queue: along which the cost curves run.
@@ -33,6 +34,7 @@ class Sizes:
     frames: int = 35_515
     pictures: int = 48
     rounds: int = 5
+    least: float = 0.2
     step_rounds: int = 2
     product: int = 2048
     curve_batch: tuple[int, ...] = (1, 2, 4, 8)
@@ -49,5 +51,5 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(
     image=64, view_sizes=(64, 48, 32, 24, 16), width=0.125, batch=2, queue=256, negatives=128, frames=48, pictures=4,
-    rounds=1, step_rounds=1, product=128, curve_batch=(1, 2), curve_image=(64, 96), curve_queue=(128, 256), bodies=2,
+    rounds=1, least=0.0, step_rounds=1, product=128, curve_batch=(1, 2), curve_image=(64, 96), curve_queue=(128, 256), bodies=2,
 )  # fmt: skip

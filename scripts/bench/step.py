@@ -140,7 +140,7 @@ def measure(sizes: Sizes) -> dict[str, Row]:
     rival = RivalStep(sizes, ours)
     half = OurStep(sizes, half=True)
     losses = {"rival": float(rival()), "fp32": float(ours()), "bf16": float(half())}
-    timings = interleaved({"rival": rival, "fp32": ours, "bf16": half}, sizes.step_rounds, least=0, warm=False)
+    timings = interleaved({"rival": rival, "fp32": ours, "bf16": half}, sizes.step_rounds, warm=False)
     rows = {}
     title = f"whole training step, ResNet-50, {sizes.image} px, {sizes.views} scales, batch {sizes.batch}, "
     what = "loss of a step at 64 px with the whole queue drawn, and encoder gradients in double precision, relative"
@@ -160,7 +160,7 @@ def measure_body(sizes: Sizes) -> Row:
     (expected, slope), (found, our_slope) = sides["rival"](), sides["ours"]()
     difference = max(relative_difference(found, expected), relative_difference(our_slope, slope))
     require(difference, 1e-3, "body and losses")
-    timings = interleaved(sides, sizes.rounds)
+    timings = interleaved(sides, sizes.rounds, sizes.least)
     title = f"body model, losses and camera fit of that step ({sizes.views * sizes.batch} bodies), forward + backward"
     return row_of(title, 3.0, timings, difference, "objective without contrastive term, and its gradient, relative")
 

@@ -9,9 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-LEAST = 0.2
-"""Seconds that one measurement should take at least; quicker candidates are called several times in a row."""
-
 
 @dataclass(frozen=True)
 class Timing:
@@ -35,14 +32,14 @@ def seconds(call: Callable[[], Any], times: int = 1) -> float:
 
 
 def interleaved(
-    candidates: Mapping[str, Callable[[], Any]], rounds: int, least: float = LEAST, warm: bool = True
+    candidates: Mapping[str, Callable[[], Any]], rounds: int, least: float = 0.0, warm: bool = True
 ) -> dict[str, Timing]:
     """Times each candidate once per round, in turn, after one call each that does not count.
 
     Args:
         candidates: by name.
         rounds: measurements of each.
-        least: see `LEAST`; 0 for one call per measurement.
+        least: seconds that one measurement should take at least; quicker candidates are called several times in a row.
         warm: False where the candidates were called already.
     """
     first = {name: seconds(call) if warm else math.inf for name, call in candidates.items()}

@@ -51,5 +51,6 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(
     image=64, view_sizes=(64, 48, 32, 24, 16), width=0.125, batch=2, queue=256, negatives=128, frames=48, pictures=4,
-    rounds=1, least=0.0, step_rounds=1, product=128, curve_batch=(1, 2), curve_image=(64, 96), curve_queue=(128, 256), bodies=2,
+    rounds=1, least=0.0, step_rounds=1, product=128, curve_batch=(1, 2), curve_image=(64, 96), curve_queue=(128, 256),
+    bodies=2,
 )  # fmt: skip

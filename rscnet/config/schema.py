@@ -55,11 +55,14 @@ class EncoderSize(Strict):
 
 
 class TextureSize(Strict):
-    """The texture network, its UV map and rate, the embedded people that it is trained on, and what judges it."""
+    """The texture network, its UV map and training, the embedded people that it is trained on, and what judges it."""
 
     width: float = Field(gt=0)
     uv_size: int = Field(ge=16, multiple_of=16)
     lr: float = Field(gt=0)
+    epochs: float = Field(gt=0)
+    visible: bool
+    output: str
     people: People
     judges: dict[str, Component | None]
 

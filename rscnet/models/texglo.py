@@ -21,6 +21,8 @@ from rscnet.structures import TextureBatch
 
 CHANNELS = (64, 128, 256, 512, 512)
 STAGES = len(CHANNELS) - 1
+VISIBLE = 2 * 4  # channels of the second input: colour and weight of each texel and of its mirror image
+LEAST_SEEN = 1e-6  # weight of a texel that is not seen; its logarithm keeps it out of the blend
 MAPPED_SKIPS = (2, 3)  # levels at 1/4 and 1/8 of the picture, whose skips are global in the full module
 GlobalModule = Literal["none", "pool", "bottleneck", "full"]
 Output = Literal["rgb", "flow", "fused"]
@@ -38,7 +40,7 @@ class TexGlo(nn.Module):
             outer skips are modulated by a code of the image; `bottleneck`: only there; `pool`: squashed maps with the
             mean feature added at the bottleneck; `none`: squashed maps, as RSTG's U-Net.
         output: `rgb`: colours; `flow`: each texel says where to take its colour in the picture; `fused`: a mask blends
-            both.
+            both; with `visible`, colours and what the picture shows of the texel and of its mirror image.
         visible: the second input is used (see `forward`).
         rank: of the global skips.
         groups: groups of channels that are mapped alike.
@@ -65,7 +67,7 @@ class TexGlo(nn.Module):
         counts = [max(4, round(count * channels)) for count in CHANNELS]
         self.size, self.uv_size, self.output = (height, width), uv_size, output
         self.encoder = Encoder(3, counts, scales)
-        self.texels = Encoder(4, counts, scales) if visible else None
+        self.texels = Encoder(VISIBLE, counts, scales) if visible else None
         code = counts[-1]
         joints: list[nn.Module] = []
         for level, count in enumerate(counts):
@@ -84,15 +86,15 @@ class TexGlo(nn.Module):
         self,
         picture: Float[Tensor, "n 3 h w"],
         scale_index: Int[Tensor, "n"],
-        visible: Float[Tensor, "n 4 t t"] | None = None,
+        visible: Float[Tensor, "n 8 t t"] | None = None,
     ) -> Float[Tensor, "n 3 t t"]:
         """UV maps in [-1, 1].
 
         Args:
             picture: in [-1, 1], degraded and brought back to the network's input size.
             scale_index: resolution range of each picture.
-            visible: our extension: the picture's colours at the texels that a posed body shows, in [-1, 1] and 0 where
-                none is seen, and how well each texel is seen, in [0, 1]; needed exactly where `visible` was set.
+            visible: our extension, see `rscnet.render.atlas.visible_texture`: colours in [-1, 1], how well they are
+                seen in [0, 1]; needed exactly where `visible` was set.
         """
         features = self.encoder(picture, scale_index)
         code = features[-1].mean((2, 3))
@@ -106,7 +108,8 @@ class TexGlo(nn.Module):
             # the decoder's convolutions come before the skip is added: they bring its channels down to the skip's
             x = skip if x is None else self.decoder[level](interpolate(x, scale_factor=2.0)) + skip
         assert x is not None
-        return self._colours(self.head(x).float(), picture)
+        raw = self.head(x).float()
+        return self._colours(raw, picture) if visible is None or self.output != "fused" else _blended(raw, visible)
 
     def _colours(self, raw: Float[Tensor, "n c t t"], picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 t t"]:
         if self.output == "rgb":
@@ -117,6 +120,15 @@ class TexGlo(nn.Module):
             return sampled
         share = raw[:, 3:4].sigmoid()
         return share * sampled + (1 - share) * raw[:, :3].tanh()
+
+
+def _blended(raw: Float[Tensor, "n 6 t t"], visible: Float[Tensor, "n 8 t t"]) -> Float[Tensor, "n 3 t t"]:
+    """Painted colours, what is seen of each texel and what of its mirror image, as three logits want them."""
+    painted, logits = raw[:, :3].tanh(), raw[:, 3:]
+    own, mirrored = visible.float().split(4, dim=1)
+    seen = torch.stack([torch.ones_like(own[:, 3]), own[:, 3], mirrored[:, 3]], 1)
+    share = (logits + seen.clamp(min=LEAST_SEEN).log()).softmax(1)
+    return (share[:, :, None] * torch.stack([painted, own[:, :3], mirrored[:, :3]], 1)).sum(1)
 
 
 class Encoder(nn.Module):

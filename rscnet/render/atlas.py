@@ -146,11 +146,13 @@ def unproject(pictures: Float[Tensor, "n c h w"], view: SurfaceView) -> Float[Te
 
 def visible_texture(
     pictures: Float[Tensor, "n 3 h w"], surface: SurfaceView, atlas: UVAtlas
-) -> Float[Tensor, "n 4 t t"]:
-    """TexGlo's second input: the pictures' colours at the texels that bodies show, and how well each is seen."""
+) -> Float[Tensor, "n 8 t t"]:
+    """TexGlo's second input: the pictures' colours at the texels that bodies show (0 elsewhere) and how well each is
+    seen, then the same of each texel's mirror image on the body."""
     seen = surface.facing[:, None]
     colours = torch.where(seen > 0, unproject(pictures, surface), 0.0)
-    return atlas.spread(torch.cat([colours, seen], 1))
+    values = torch.cat([colours, seen], 1)
+    return atlas.spread(torch.cat([values, values[:, :, atlas.mirror]], 1))
 
 
 def filled_by_symmetry(

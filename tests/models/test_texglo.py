@@ -23,7 +23,7 @@ def pictures(count: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("visible", [False, True])
 def test_every_variant_gives_uv_maps_and_trains(global_module, output, visible):
     net = network(global_module=global_module, output=output, visible=visible).train()
-    seen = torch.rand(2, 4, 32, 32) if visible else None
+    seen = torch.rand(2, 8, 32, 32) if visible else None
     maps = net(pictures(), torch.tensor([0, 2]), seen)
     assert maps.shape == (2, 3, 32, 32) and maps.abs().max() <= 1
     maps.sum().backward()

@@ -87,22 +87,19 @@ class Texturer:
         Raises:
             UserError: no crops.
         """
-        total = weights = torch.zeros(())
-        waiting: list[PersonCrop] = []
-        for crop in crops:  # only a batch of crops is kept in memory
-            waiting.append(crop)
-            if len(waiting) == batch_size:
-                total, weights = self._added(total, weights, waiting)
-                waiting = []
-        if waiting:
-            total, weights = self._added(total, weights, waiting)
-        if not weights.dim():
-            raise UserError("texture: no crops; expected at least one picture of the person")
-        fused = self._atlas.spread((total / weights)[None])[0].clamp(0, 1)
-        return TextureMap(fused.cpu(), self._atlas.vt.cpu(), self._atlas.ft.cpu())
+        fusion = Fusion(self, batch_size)
+        for crop in crops:
+            fusion.add(crop)
+        return fusion.texture()
+
+    def as_texture(self, texels: Float[Tensor, "3 k"]) -> TextureMap:
+        """Colours of the covered texels as a UV map of the body."""
+        spread = self._atlas.spread(texels[None])[0].clamp(0, 1)
+        return TextureMap(spread.cpu(), self._atlas.vt.cpu(), self._atlas.ft.cpu())
 
     @torch.no_grad()
-    def _added(self, total: Tensor, weights: Tensor, crops: Sequence[PersonCrop]) -> tuple[Tensor, Tensor]:
+    def weighted(self, crops: Sequence[PersonCrop]) -> tuple[Float[Tensor, "3 k"], Float[Tensor, "k"]]:
+        """Sum of the texels' colours in each crop times their weights, and the sum of the weights."""
         height, width = self._network.size
         images = [middle_columns(resize(crop.image, height), width) for crop in crops]
         pictures = 2 * torch.stack([as_picture(image) for image in images]).to(self.device) - 1
@@ -115,4 +112,41 @@ class Texturer:
         maps = self._atlas.read((self._network(pictures, scale_index, visible) + 1) / 2)
         area = torch.tensor([float(size) ** 2 for size in sizes], device=self.device)
         weight = area[:, None] * (surface.facing + HIDDEN_WEIGHT)
-        return total + (maps * weight[:, None]).sum(0), weights + weight.sum(0)
+        return (maps * weight[:, None]).sum(0), weight.sum(0)
+
+
+class Fusion:
+    """The UV map of one person, made of crops that come one after the other; only a batch of them is kept in memory.
+
+    Args:
+        texturer: says what each crop looks like.
+        batch_size: crops that go through its network at once.
+    """
+
+    def __init__(self, texturer: Texturer, batch_size: int = 16) -> None:
+        self.texturer, self.batch_size = texturer, batch_size
+        self._waiting: list[PersonCrop] = []
+        self._total = self._weights = torch.zeros(())
+
+    def add(self, crop: PersonCrop) -> None:
+        """One more picture of the person."""
+        self._waiting.append(crop)
+        if len(self._waiting) == self.batch_size:
+            self._flush()
+
+    def texture(self) -> TextureMap:
+        """The mean of all crops so far.
+
+        Raises:
+            UserError: there are none.
+        """
+        self._flush()
+        if not self._weights.dim():
+            raise UserError("texture: no crops; expected at least one picture of the person")
+        return self.texturer.as_texture(self._total / self._weights)
+
+    def _flush(self) -> None:
+        if self._waiting:
+            total, weights = self.texturer.weighted(self._waiting)
+            self._total, self._weights = self._total + total, self._weights + weights
+            self._waiting = []

@@ -34,6 +34,7 @@ class Paths(Strict):
     data: str | None = None
     market1501: str | None = None
     results: str | None = None
+    motions: str | None = None
 
 
 class People(Strict):
@@ -121,6 +122,7 @@ class VideoPrediction(Strict):
     people_shown: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     max_gap: float = Field(ge=0)
+    texture_frames: int = Field(ge=1)
     min_iou: float = Field(ge=0, lt=1)
     detector: Component | None
 

@@ -24,9 +24,14 @@ LONGEST_GAP = 0.2  # of a clip's frames
 
 
 class ClipSource(Protocol):
-    """Clips that can be read in any order, all of the same number of frames and views."""
+    """Clips that can be read in any order, all of the same number of frames and views; `gender` is of the body that
+    poses a clip's truth, neutral for all where the source is not `gendered`."""
+
+    gendered: bool
 
     def __len__(self) -> int: ...
+
+    def gender(self, index: int) -> str: ...
 
     def __getitem__(self, index: int) -> Clip: ...
 

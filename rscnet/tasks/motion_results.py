@@ -21,6 +21,8 @@ from rscnet.data.clips import Clip
 from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
 from rscnet.metrics.motion import MotionErrors
 from rscnet.metrics.truth import measure_body
+from rscnet.protocol import Protocol
+from rscnet.tasks.common import truth_bodies
 from rscnet.temporal.track import TemporalBackend, Track
 
 TITLES = {
@@ -53,7 +55,8 @@ def write_motion_results(
     started = time.monotonic()
     data.prepare(config.evaluation.split)
     source = getattr(data, config.evaluation.split)
-    tables, truth = measure_motion(others, body, source, data.resolution.eval_sizes)
+    bodies = truth_bodies(config.plain(), Protocol(gendered=source.gendered), body)
+    tables, truth = measure_motion(others, body, source, data.resolution.eval_sizes, bodies)
     say(motion_table(tables))
     result = {
         "by_size": _as_text(tables[name]),
@@ -72,14 +75,16 @@ def write_motion_results(
 
 @torch.no_grad()
 def measure_motion(
-    others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, sizes: list[int]
-) -> tuple[dict[str, ErrorTable], float]:
-    """Errors by back-end and size, and the jitter of the true motions."""
+    others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, sizes: list[int],
+    bodies: Mapping[str, BodyModel],
+) -> tuple[dict[str, ErrorTable], float]:  # fmt: skip
+    """Errors by back-end and size, and the jitter of the true motions, which `bodies` pose by gender."""
     metrics = {name: {size: MotionErrors() for size in sizes} for name in others}
     true_motion = MotionErrors()
     for index in range(len(source)):
         clip: Clip = source[index]
-        truth, fps = _measured(body, clip.truth), float(clip.truth.fps)
+        posed = bodies.get(source.gender(index), bodies["neutral"])
+        truth, fps = _measured(posed, clip.truth), float(clip.truth.fps)
         true_motion.update(truth[0], truth[0], truth[1], truth[1], fps=fps)
         for view, size in enumerate(sizes):
             for name, backend in others.items():

@@ -49,12 +49,12 @@ def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
 def write_textured(folder: Path, mesh: Mesh, texture: TextureMap, renderer: Renderer, views: int) -> list[str]:
     """The files of a textured body, a turntable strip of `views` pictures among them; returns their names."""
     textured = replace(mesh, texture=texture)
-    _write_png(folder / TEXTURE, texture.as_bytes())
+    write_png(folder / TEXTURE, texture.as_bytes())
     write_obj(folder / OBJ, textured, picture=TEXTURE)
     write_glb(folder / GLB, textured)
     if not views:
         return [TEXTURE, OBJ, MTL, GLB]
-    _write_png(folder / TURNTABLE, grid(turntable(textured, views, 256, 144, renderer), views))
+    write_png(folder / TURNTABLE, grid(turntable(textured, views, 256, 144, renderer), views))
     return [TEXTURE, OBJ, MTL, GLB, TURNTABLE]
 
 
@@ -93,7 +93,8 @@ class Texturing:
         return [str(Path(FUSED) / name) for name in names]
 
 
-def _write_png(path: Path, picture: Picture) -> None:
+def write_png(path: Path, picture: Picture) -> None:
+    """A picture as PNG, whole or not at all."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG")
     records.write_bytes(path, buffer.getvalue())

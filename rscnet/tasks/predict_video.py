@@ -21,13 +21,15 @@ from rscnet.console import say
 from rscnet.data.boxes import box_problem
 from rscnet.errors import UserError
 from rscnet.predictor import Predictor
-from rscnet.render.scene import Renderer
+from rscnet.render.scene import Renderer, TextureMap
+from rscnet.tasks.predict_texture import TEXTURE, texturer_for, write_png
 from rscnet.temporal.track import TemporalBackend
 from rscnet.video.frames import FrameFolder, Video, open_video
 from rscnet.video.linking import link
 from rscnet.video.motion import PersonMotion
 from rscnet.video.overlay import OverlayPainter
 from rscnet.video.people import MotionJob
+from rscnet.video.textures import track_textures
 from rscnet.video.tracks import PersonTrack, TrackFile, read_tracks
 from rscnet.video.writer import VideoWriter
 
@@ -65,7 +67,12 @@ def predict_video(config: RunConfig, load: Callable[[], Predictor], output: Path
     if len(skipped) > SHOWN:
         say(f"passed over: and {len(skipped) - SHOWN} more, see summary.json")
     problems = list(video.problems)
-    entries = [_write_person(output, person, predictor) for person in people]
+    textures: dict[int, TextureMap] = {}
+    if people and (texturer := texturer_for(config, predictor)):
+        started = time.monotonic()
+        textures = track_textures(video, people, predictor.body, texturer, settings.texture_frames)
+        seconds["texture"] = time.monotonic() - started
+    entries = [_write_person(output, person, predictor, textures.get(person.id)) for person in people]
     if settings.overlay and people:
         started = time.monotonic()
         painter = OverlayPainter(people, predictor.body, renderer, settings.height, settings.people_shown)
@@ -143,7 +150,9 @@ def _never_shown(tracks: Sequence[PersonTrack], people: Sequence[PersonMotion], 
     return lines + [f"person {track.id}: no readable frame shows them" for track in tracks if track.id not in seen]
 
 
-def _write_person(output: Path, person: PersonMotion, predictor: Predictor) -> dict[str, Any]:
+def _write_person(
+    output: Path, person: PersonMotion, predictor: Predictor, texture: TextureMap | None
+) -> dict[str, Any]:
     folder = output / f"person_{person.id}"
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
@@ -151,7 +160,10 @@ def _write_person(output: Path, person: PersonMotion, predictor: Predictor) -> d
     temporary = folder / f".{MOTION}.{os.getpid()}"
     temporary.write_bytes(buffer.getvalue())
     os.replace(temporary, folder / MOTION)
-    files = [MOTION, *person.write_animations(folder, predictor.body)]
+    files = [MOTION, *person.write_animations(folder, predictor.body, texture)]
+    if texture is not None:
+        write_png(folder / TEXTURE, texture.as_bytes())
+        files.append(TEXTURE)
     seen = int(person.track.valid.sum())
     sides = person.track.crops[person.track.valid, 2]
     return {

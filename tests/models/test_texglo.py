@@ -30,6 +30,19 @@ def test_every_variant_gives_uv_maps_and_trains(global_module, output, visible):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
+def test_fused_colours_are_those_that_are_seen_and_only_those():
+    net = network(output="fused", visible=True)
+    seen = torch.zeros(1, 8, 32, 32)
+    seen[:, :3], seen[:, 4:7] = 0.5, -0.5  # a colour that weighs nothing is not there
+    with torch.no_grad():
+        net.head.bias[3:] = torch.tensor([0.0, 9.0, 9.0])
+        unseen = net(pictures(1), torch.tensor([0]), seen)
+        seen[:, 7] = 1.0
+        mirrored = net(pictures(1), torch.tensor([0]), seen)
+    assert unseen.sub(0.5).abs().min() > 0.01 and unseen.add(0.5).abs().min() > 0.01
+    torch.testing.assert_close(mirrored, torch.full_like(mirrored, -0.5), atol=0.05, rtol=0)
+
+
 @pytest.mark.parametrize("rank", [None, 4])
 def test_the_global_map_starts_as_the_plain_skip(rank):
     x = torch.rand(2, 8, 16, 8)

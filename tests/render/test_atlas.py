@@ -74,6 +74,7 @@ def test_visible_texture_is_empty_where_nothing_is_seen(body, posed, camera):
     found = atlas.read(visible_texture(torch.ones(3, 3, SIZE, SIZE), view, atlas))
     assert torch.equal(found[:, 3], view.facing)
     torch.testing.assert_close(found[:, 0], (view.facing > 0).float())
+    assert torch.equal(found[:, 4:], found[:, :4, atlas.mirror])
 
 
 def test_hidden_texels_take_their_mirror_image_then_their_regions_mean(body):

@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from pygltflib import GLTF2
 from small_clips import write_video
 from tiny_checkpoint import write_checkpoint
@@ -18,6 +19,7 @@ from rscnet.run import main
 from rscnet.structures import BodyParameters
 
 SMALL = ["preset=smoke", "prediction.video.height=32", "render.antialias=1"]
+UNTEXTURED = "texture=none"
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("weights"))
 
 
-def predict(checkpoint: Path, source: Path, output: Path, *words: str) -> dict:
-    main(["task=predict", *SMALL, f"checkpoint={checkpoint}", f"input={source}", f"output={output}", *words])
+def predict(checkpoint: Path, source: Path, output: Path, *words: str, texture: str = UNTEXTURED) -> dict:
+    main(["task=predict", *SMALL, texture, f"checkpoint={checkpoint}", f"input={source}", f"output={output}", *words])
     return json.loads((output / "summary.json").read_text())
 
 
@@ -89,9 +91,26 @@ def test_motion_files_agree_with_each_other(checkpoint: Path, tmp_path: Path) ->
     torch.testing.assert_close(motion["translation_crop"], camera_to_translation(motion["camera"]))
 
 
-def test_a_folder_of_frames_with_loose_boxes(checkpoint: Path, tmp_path: Path) -> None:
-    from PIL import Image
+def test_each_track_gets_one_texture_of_the_frames_that_show_it(checkpoint: Path, tmp_path: Path) -> None:
+    network = write_checkpoint(tmp_path, "texglo")
+    video = write_video(tmp_path / "clip.mp4", frames=6, fps=10)
+    rows = [(1, 0, 2), (2, 0, 3), (4, 0, 4), (6, 7, 20)]
+    (tmp_path / "gt.txt").write_text("\n".join(f"{f},{person},{left},4,12,25,1" for f, person, left in rows))
+    words = [f"tracks={tmp_path / 'gt.txt'}", "prediction.video.overlay=false", "prediction.video.texture_frames=2"]
+    summary = predict(checkpoint, video, tmp_path / "out", *words, texture=f"texture={network}")
+    pictures = []
+    for person in summary["people"]:
+        assert f"person_{person['id']}/texture.png" in person["files"]
+        with Image.open(tmp_path / "out" / f"person_{person['id']}" / "texture.png") as picture:
+            pictures.append(np.asarray(picture))
+        gltf = GLTF2().load(str(tmp_path / "out" / f"person_{person['id']}" / "motion.glb"))
+        assert gltf is not None and len(gltf.images) == 1
+        assert gltf.meshes[0].primitives[0].attributes.TEXCOORD_0 is not None
+    assert pictures[0].shape == (32, 32, 3) and not np.array_equal(*pictures)
+    assert summary["frames_per_second"]["texture"] > 0
 
+
+def test_a_folder_of_frames_with_loose_boxes(checkpoint: Path, tmp_path: Path) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
     for number in range(4):

@@ -18,7 +18,7 @@ from rscnet.data.keys import generator as keyed_generator
 from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
 from rscnet.data.synthetic.lighting import Light, shade
-from rscnet.data.synthetic.motion import SEATED, motion
+from rscnet.data.synthetic.motion import SEATED, Motion, motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
 from rscnet.data.synthetic.poses import sample_pose
 from rscnet.data.synthetic.rendered import RenderedPeople
@@ -134,8 +134,9 @@ class PersonGenerator:
         return (self._person(person).texture * 255).astype(np.uint8)
 
     def clip(
-        self, person: int, frames: int, fps: float, with_uv: bool = False, name: str | None = None, follow: bool = True
-    ) -> RenderedPeople:
+        self, person: int, frames: int, fps: float, with_uv: bool = False, name: str | None = None, follow: bool = True,
+        moves: Motion | None = None,
+    ) -> RenderedPeople:  # fmt: skip
         """A motion clip of a person on the ground, before one camera.
 
         Args:
@@ -144,9 +145,12 @@ class PersonGenerator:
             with_uv: as in `generate`.
             name: one of `rscnet.data.synthetic.motion.SHARES`; drawn if None.
             follow: the camera goes along with the person; else it stands still and sees their whole way.
+            moves: a motion of `frames` poses at `fps`; None draws one.
         """
         key = ("clip", person)
-        moves = motion(self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise, name)
+        moves = moves or motion(
+            self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise, name
+        )
         first = replace(self._shot(person, *key), combination=moves.combination, seat="none")
         shots = [replace(first, pose=pose, frame=i, airborne=moves.airborne[i]) for i, pose in enumerate(moves.poses)]
         posed = [self._posed(shots[i : i + GROUP]) for i in range(0, frames, GROUP)]

@@ -174,9 +174,14 @@ class Market1501:
         if not summary.is_file():
             raise UserError(f"{summary}: missing; make it with task=predict input={self.folder}/{name} output={folder}")
         found = {}
-        for entry in json.loads(summary.read_text())["images"]:
-            files = [file for file in entry["people"][0]["files"] if file.endswith("parameters.npz")]
-            found[Path(entry["image"]).name] = folder / files[0]
+        try:
+            for entry in json.loads(summary.read_text())["images"]:
+                listed = [file for person in entry["people"] for file in person["files"]]
+                files = [file for file in listed if file.endswith("parameters.npz")]
+                if files:
+                    found[Path(entry["image"]).name] = folder / files[0]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{summary}: damaged ({error!r}); expected the summary of a task=predict run") from None
         return found
 
 

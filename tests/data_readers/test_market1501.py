@@ -41,6 +41,20 @@ def market(tmp_path: Path, body: BodyModel) -> tuple[Path, Path]:
     return folder, results
 
 
+def test_a_picture_in_which_nobody_was_found_has_no_result_and_a_damaged_summary_is_one_line(market, body):
+    summary = market[1] / "summary.json"
+    content = json.loads(summary.read_text())
+    content["images"][0]["people"] = []
+    summary.write_text(json.dumps(content))
+    lines = read(market, body).missing()
+    assert NAMES[0] in lines[0] and "has no SMPL result" in lines[0] and "1 of the train pictures" in lines[1]
+    assert read(market, body, skip_bad=True).count(0) == 2
+    for damaged in ("{", "[]", '{"images": [{"image": "a"}]}'):
+        summary.write_text(damaged)
+        with pytest.raises(UserError, match="summary.json: damaged"):
+            read(market, body).missing()
+
+
 def read(market: tuple[Path, Path], body: BodyModel, **changes) -> Market1501:
     sizes = {"height": 128, "width": 64, "uv_size": 16, "split": "train"}
     return Market1501(str(market[0]), str(market[1]), body, **{**sizes, **changes})

@@ -51,7 +51,7 @@ def test_a_picture_in_which_nobody_was_found_has_no_result_and_a_damaged_summary
     assert read(market, body, skip_bad=True).count(0) == 2
     for damaged in ("{", "[]", '{"images": [{"image": "a"}]}'):
         summary.write_text(damaged)
-        with pytest.raises(UserError, match="summary.json: damaged"):
+        with pytest.raises(UserError, match=r"summary\.json: damaged"):
             read(market, body).missing()
 
 

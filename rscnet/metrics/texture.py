@@ -6,9 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rscnet.render.atlas import UVAtlas
-
-SEEN = 0.2  # cosine between normal and line of sight from which a texel counts as visible
+from rscnet.render.atlas import SEEN, UVAtlas
 
 
 def uv_psnr(

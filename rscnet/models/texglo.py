@@ -21,8 +21,8 @@ from rscnet.structures import TextureBatch
 
 CHANNELS = (64, 128, 256, 512, 512)
 STAGES = len(CHANNELS) - 1
-VISIBLE = 2 * 4  # channels of the second input: colour and weight of each texel and of its mirror image
-LEAST_SEEN = 1e-6  # weight of a texel that is not seen; its logarithm keeps it out of the blend
+VISIBLE = 5  # channels of the second input: colour, how well the texel is seen, and how well its mirror image
+FIRST_TRUST = 2.0  # logit of the share that the second input's colours have in fused ones before training
 MAPPED_SKIPS = (2, 3)  # levels at 1/4 and 1/8 of the picture, whose skips are global in the full module
 GlobalModule = Literal["none", "pool", "bottleneck", "full"]
 Output = Literal["rgb", "flow", "fused"]
@@ -40,7 +40,7 @@ class TexGlo(nn.Module):
             outer skips are modulated by a code of the image; `bottleneck`: only there; `pool`: squashed maps with the
             mean feature added at the bottleneck; `none`: squashed maps, as RSTG's U-Net.
         output: `rgb`: colours; `flow`: each texel says where to take its colour in the picture; `fused`: a mask blends
-            both; with `visible`, colours and what the picture shows of the texel and of its mirror image.
+            both, with `visible` the second input's colours in place of the flow's.
         visible: the second input is used (see `forward`).
         rank: of the global skips.
         groups: groups of channels that are mapped alike.
@@ -80,13 +80,15 @@ class TexGlo(nn.Module):
                 joints.append(Modulated(count, code, target) if global_module == "full" else Squash(target))
         self.joints = nn.ModuleList(joints)
         self.decoder = nn.ModuleList(_double(counts[level + 1], counts[level], 1) for level in range(STAGES))
-        self.head = nn.Conv2d(counts[0], {"rgb": 3, "flow": 2, "fused": 6}[output], 3, padding=1)
+        self.head = nn.Conv2d(counts[0], {"rgb": 3, "flow": 2, "fused": 4 if visible else 6}[output], 3, padding=1)
+        if visible and output == "fused" and self.head.bias is not None:
+            nn.init.constant_(self.head.bias[3:], FIRST_TRUST)
 
     def forward(
         self,
         picture: Float[Tensor, "n 3 h w"],
         scale_index: Int[Tensor, "n"],
-        visible: Float[Tensor, "n 8 t t"] | None = None,
+        visible: Float[Tensor, "n 5 t t"] | None = None,
     ) -> Float[Tensor, "n 3 t t"]:
         """UV maps in [-1, 1].
 
@@ -108,27 +110,26 @@ class TexGlo(nn.Module):
             # the decoder's convolutions come before the skip is added: they bring its channels down to the skip's
             x = skip if x is None else self.decoder[level](interpolate(x, scale_factor=2.0)) + skip
         assert x is not None
-        raw = self.head(x).float()
-        return self._colours(raw, picture) if visible is None or self.output != "fused" else _blended(raw, visible)
+        return self._colours(self.head(x).float(), picture, visible)
 
-    def _colours(self, raw: Float[Tensor, "n c t t"], picture: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 3 t t"]:
+    def _colours(
+        self, raw: Float[Tensor, "n c t t"], picture: Float[Tensor, "n 3 h w"], visible: Tensor | None
+    ) -> Float[Tensor, "n 3 t t"]:
         if self.output == "rgb":
             return raw.tanh()
+        if self.output == "fused" and visible is not None:
+            return _mixed(raw, visible[:, :3].float())
         flow = raw[:, -2:].tanh().permute(0, 2, 3, 1)
         sampled = grid_sample(picture.float(), flow, padding_mode="border", align_corners=False)
         if self.output == "flow":
             return sampled
-        share = raw[:, 3:4].sigmoid()
-        return share * sampled + (1 - share) * raw[:, :3].tanh()
+        return _mixed(raw, sampled)
 
 
-def _blended(raw: Float[Tensor, "n 6 t t"], visible: Float[Tensor, "n 8 t t"]) -> Float[Tensor, "n 3 t t"]:
-    """Painted colours, what is seen of each texel and what of its mirror image, as three logits want them."""
-    painted, logits = raw[:, :3].tanh(), raw[:, 3:]
-    own, mirrored = visible.float().split(4, dim=1)
-    seen = torch.stack([torch.ones_like(own[:, 3]), own[:, 3], mirrored[:, 3]], 1)
-    share = (logits + seen.clamp(min=LEAST_SEEN).log()).softmax(1)
-    return (share[:, :, None] * torch.stack([painted, own[:, :3], mirrored[:, :3]], 1)).sum(1)
+def _mixed(raw: Float[Tensor, "n c t t"], shown: Float[Tensor, "n 3 t t"]) -> Float[Tensor, "n 3 t t"]:
+    """Painted colours and those that the picture shows, as a mask wants them."""
+    share = raw[:, 3:4].sigmoid()
+    return share * shown + (1 - share) * raw[:, :3].tanh()
 
 
 class Encoder(nn.Module):

@@ -25,6 +25,7 @@ REGIONS = ("head", "torso", "upper_arms", "lower_arms", "hands", "legs", "feet")
 _REGION_WORDS = {"neck": 0, "head": 0, "shoulder": 2, "elbow": 3, "wrist": 3, "hand": 4, "hip": 5, "knee": 5}
 _REGION_WORDS |= {"ankle": 6, "foot": 6}
 REGION_OF_PART = [next((r for word, r in _REGION_WORDS.items() if word in name), 1) for name in SMPL_24]
+SEEN = 0.2  # cosine between normal and line of sight from which a texel counts as visible
 DEPTH_TOLERANCE = 0.04  # metres: a pixel of a whole person in a 128 px crop is 0.02 m wide
 
 
@@ -146,13 +147,12 @@ def unproject(pictures: Float[Tensor, "n c h w"], view: SurfaceView) -> Float[Te
 
 def visible_texture(
     pictures: Float[Tensor, "n 3 h w"], surface: SurfaceView, atlas: UVAtlas
-) -> Float[Tensor, "n 8 t t"]:
-    """TexGlo's second input: the pictures' colours at the texels that bodies show (0 elsewhere) and how well each is
-    seen, then the same of each texel's mirror image on the body."""
+) -> Float[Tensor, "n 5 t t"]:
+    """TexGlo's second input: what the pictures show of the bodies' texels, filled by symmetry; how well each texel is
+    seen; and how well its mirror image is."""
     seen = surface.facing[:, None]
-    colours = torch.where(seen > 0, unproject(pictures, surface), 0.0)
-    values = torch.cat([colours, seen], 1)
-    return atlas.spread(torch.cat([values, values[:, :, atlas.mirror]], 1))
+    filled = filled_by_symmetry(unproject(pictures, surface), surface.facing > SEEN, atlas)
+    return atlas.spread(torch.cat([filled, seen, seen[:, :, atlas.mirror]], 1))
 
 
 def filled_by_symmetry(

@@ -20,10 +20,9 @@ from rscnet.console import say
 from rscnet.data.plan import BatchKey
 from rscnet.data.textured import TextureDataModule
 from rscnet.losses.texture import RenderedPeople
-from rscnet.metrics.texture import SEEN
 from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
 from rscnet.models.texglo import TexGlo, predict_maps
-from rscnet.render.atlas import UVAtlas, filled_by_symmetry, unproject
+from rscnet.render.atlas import UVAtlas, visible_texture
 from rscnet.render.pictures import Picture, grid
 from rscnet.structures import TextureBatch
 from rscnet.tasks.common import set_up_process
@@ -168,8 +167,7 @@ def _unprojected(atlas: UVAtlas, batch: TextureBatch) -> torch.Tensor:
     """The colours that the picture shows, the rest filled by symmetry."""
     sizes, people = batch.sizes.shape
     surface = batch.surface[torch.arange(people).repeat(sizes)]
-    colours = unproject((batch.inputs.flatten(0, 1) + 1) / 2, surface)
-    return atlas.spread(filled_by_symmetry(colours, surface.facing > SEEN, atlas))
+    return visible_texture((batch.inputs.flatten(0, 1) + 1) / 2, surface, atlas)[:, :3]
 
 
 def _data_node(trained: TrainedTexture, plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,24 +23,21 @@ def pictures(count: int = 2) -> torch.Tensor:
 @pytest.mark.parametrize("visible", [False, True])
 def test_every_variant_gives_uv_maps_and_trains(global_module, output, visible):
     net = network(global_module=global_module, output=output, visible=visible).train()
-    seen = torch.rand(2, 8, 32, 32) if visible else None
+    seen = torch.rand(2, 5, 32, 32) if visible else None
     maps = net(pictures(), torch.tensor([0, 2]), seen)
     assert maps.shape == (2, 3, 32, 32) and maps.abs().max() <= 1
     maps.sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
 
 
-def test_fused_colours_are_those_that_are_seen_and_only_those():
+def test_fused_colours_begin_near_those_of_the_second_input():
     net = network(output="fused", visible=True)
-    seen = torch.zeros(1, 8, 32, 32)
-    seen[:, :3], seen[:, 4:7] = 0.5, -0.5  # a colour that weighs nothing is not there
+    seen = torch.rand(1, 5, 32, 32) - 0.5
     with torch.no_grad():
-        net.head.bias[3:] = torch.tensor([0.0, 9.0, 9.0])
-        unseen = net(pictures(1), torch.tensor([0]), seen)
-        seen[:, 7] = 1.0
-        mirrored = net(pictures(1), torch.tensor([0]), seen)
-    assert unseen.sub(0.5).abs().min() > 0.01 and unseen.add(0.5).abs().min() > 0.01
-    torch.testing.assert_close(mirrored, torch.full_like(mirrored, -0.5), atol=0.05, rtol=0)
+        maps = net(pictures(1), torch.tensor([0]), seen)
+        net.head.bias[3:] = -20.0
+        painted = net(pictures(1), torch.tensor([0]), seen)
+    assert (maps - seen[:, :3]).abs().mean() < 0.2 * (painted - seen[:, :3]).abs().mean()
 
 
 @pytest.mark.parametrize("rank", [None, 4])

@@ -71,5 +71,6 @@ class TexGloModule(TrainingModule):
         with torch.autocast(maps.device.type, enabled=False):  # variances of small windows need full precision
             maps = maps.float()
             rendered = len(self.objective.pictures) > 0
-            people = RenderedPeople.of(maps, batch, self.atlas, self.per_vertex) if rendered else None
+            how = (self.per_vertex, self.objective.fit_exposure)
+            people = RenderedPeople.of(maps, batch, self.atlas, *how) if rendered else None
             return self.objective(people, UVMaps(self.atlas, maps, batch.texture, batch.prior))

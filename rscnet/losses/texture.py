@@ -38,14 +38,26 @@ class RenderedPeople:
 
     @classmethod
     def of(
-        cls, maps: Float[Tensor, "n 3 t t"], batch: TextureBatch, atlas: UVAtlas, per_vertex: bool = False
+        cls,
+        maps: Float[Tensor, "n 3 t t"],
+        batch: TextureBatch,
+        atlas: UVAtlas,
+        per_vertex: bool = False,
+        fit_exposure: bool = False,
     ) -> RenderedPeople:
-        """UV maps of the batch's n people on their bodies in all k pictures, laid on the batch's backgrounds."""
+        """UV maps of the batch's n people on their bodies in all k pictures, laid on the batch's backgrounds.
+
+        With `fit_exposure` the people in other pictures than their first are as bright as the photo is, see `exposed`.
+        """
         fragments = visible_fragments(batch.surface)
         colours, mask = paint(fragments, atlas.vt, atlas.ft, maps.repeat(len(batch.pictures), 1, 1, 1), per_vertex)
         region = fragments.dense(atlas.region_of_face[fragments.face], fill=-1)
+        photo = batch.pictures.flatten(0, 1)
+        if fit_exposure:
+            others = slice(len(maps), None)
+            colours = torch.cat([colours[: len(maps)], exposed(colours[others], photo[others], mask[others])])
         picture = torch.where(mask[:, None], colours, batch.backgrounds.flatten(0, 1))
-        return cls(picture, batch.pictures.flatten(0, 1), mask, region)
+        return cls(picture, photo, mask, region)
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,20 @@ def over_body(values: Float[Tensor, "m c h w"], mask: Bool[Tensor, "m h w"]) -> 
     """Mean over channels and the body's pixels; 0 where there are none."""
     inside = mask[:, None].to(values.dtype)
     return (values * inside).sum((1, 2, 3)) / (values.shape[1] * inside.sum((1, 2, 3))).clamp(min=1)
+
+
+def exposed(
+    colours: Float[Tensor, "m 3 h w"], photo: Float[Tensor, "m 3 h w"], mask: Bool[Tensor, "m h w"]
+) -> Float[Tensor, "m 3 h w"]:
+    """The colours times the gain of each channel, between 1/2 and 2, that comes nearest to the photo on the body.
+
+    Pictures of a person differ in light and exposure, which no UV map can explain: compared as they are, texels that
+    only other pictures show would grow darker or lighter than those of the first one.
+    """
+    with torch.no_grad():
+        inside = mask[:, None].to(colours.dtype)
+        gain = (colours * photo * inside).sum((2, 3)) / (colours.square() * inside).sum((2, 3)).clamp(min=1e-6)
+    return colours * gain.clamp(0.5, 2.0)[..., None, None]
 
 
 class PixelL1(nn.Module):

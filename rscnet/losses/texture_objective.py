@@ -20,6 +20,7 @@ class TextureObjective(nn.Module):
         weights: of all terms, by name.
         cross_view: weight of the terms on other pictures than the one that the network saw (the cross-view loss; the
             original has 0 or 1).
+        fit_exposure: pictures of the cross-view loss are compared at equal brightness and tint.
 
     Raises:
         UserError: a weight without a term.
@@ -31,6 +32,7 @@ class TextureObjective(nn.Module):
         maps: Mapping[str, nn.Module | None],
         weights: Mapping[str, float | None],
         cross_view: float = 1.0,
+        fit_exposure: bool = False,
     ) -> None:
         super().__init__()
         terms = {**pictures, **maps}
@@ -39,7 +41,7 @@ class TextureObjective(nn.Module):
         self.pictures = nn.ModuleDict({n: t for n, t in pictures.items() if t is not None and weights.get(n)})
         self.maps = nn.ModuleDict({n: t for n, t in maps.items() if t is not None and weights.get(n)})
         self.weights = {name: float(weight) for name, weight in weights.items() if weight}
-        self.cross_view = cross_view
+        self.cross_view, self.fit_exposure = cross_view, fit_exposure
 
     def forward(
         self, people: RenderedPeople | None, uv: UVMaps

@@ -70,9 +70,11 @@ def _evaluate_motion(config: RunConfig) -> float:
     say(f"checkpoint: {config.checkpoint}; results go to {folder}")
     records.write_config(folder, config.plain())
     records.write_json(folder / records.PROVENANCE, records.provenance())
-    found = {**backends(config), f"temporal ({chosen})": build(config.plain()["temporal"], "temporal")}
+    found, nodes = backends(config), config.plain()["evaluation"]["backends"]
+    name = next((label for label, node in nodes.items() if node == config.plain()["temporal"]), f"temporal ({chosen})")
+    if name not in found:
+        found[name] = build(config.plain()["temporal"], "temporal")
     data = build(config.plain()["data"], "data")
     body = build(config.plain()["body"], "body")
-    name = list(found)[-1]
     tables = write_motion_results(config, folder, name, found, body, data, {"checkpoint": config.checkpoint})
     return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])

@@ -28,6 +28,7 @@ PW3D_FPS = 30.0
 LIFTED = 0.05  # metres that the lowest joint rises in a step without leaving the ground
 SPLITS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 Z_UP = np.array([0.0, 0.0, 1.0])
+NAMES = ("recorded", "recorded", "recorded", "recorded")  # in place of library entries
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def as_motion(recording: Recording, rest_joints: Float[np.ndarray, "24 3"], time
     lowest = way[:, 1] + [forward_kinematics(pose, rest_joints)[:, 1].min() for pose in poses]
     travel = turn.apply(way - way[0]) * [1.0, 0.0, 1.0]
     airborne = (lowest - lowest.min() - LIFTED).clip(min=0)
-    return Motion("recorded", poses, travel, airborne, ("recorded",) * 4)
+    return Motion("recorded", poses, travel, airborne, NAMES)
 
 
 def _motion_files(folder: Path) -> list[Path]:

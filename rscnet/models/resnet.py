@@ -31,7 +31,7 @@ class Basic(nn.Module):
 
     def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
         branch = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(_scaled(branch, coefficient) + self.downsample(x))
+        return self.relu(_joined(branch, coefficient, self.downsample(x)))
 
 
 class Bottleneck(nn.Module):
@@ -53,7 +53,7 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
         branch = self.relu(self.bn1(self.conv1(x)))
         branch = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(branch)))))
-        return self.relu(_scaled(branch, coefficient) + self.downsample(x))
+        return self.relu(_joined(branch, coefficient, self.downsample(x)))
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -62,9 +62,12 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
-def _scaled(branch: Tensor, coefficient: Tensor | None) -> Tensor:
+def _joined(branch: Tensor, coefficient: Tensor | None, shortcut: Tensor) -> Tensor:
+    """The sum of both, the branch times its coefficient, in one pass over memory."""
+    if coefficient is None:
+        return branch + shortcut
     # the cast keeps mixed precision from promoting the whole feature map to float32
-    return branch if coefficient is None else branch * coefficient.to(branch.dtype)
+    return torch.addcmul(shortcut, branch, coefficient.to(branch.dtype))
 
 
 class Stage(nn.Module):

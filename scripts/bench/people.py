@@ -26,6 +26,7 @@ def configuration(sizes: Sizes) -> dict[str, Any]:
         "experiment=rsc_full", "preset=paper", "+model.sequential=true", f"image_size={sizes.image}",
         f"encoder.width={sizes.width}", f"resolution.ranges={ranges}", f"resolution.eval={list(sizes.view_sizes)}",
         f"loss.contrastive.queue.size={sizes.queue}", f"loss.contrastive.negatives={sizes.negatives}", "init_from=null",
+        "+optimizer.fused=true",
     ]  # fmt: skip
     return compose([word.replace(" ", "") for word in words]).plain()
 

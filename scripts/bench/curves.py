@@ -33,7 +33,7 @@ def measure(sizes: Sizes) -> dict[str, Any]:
         "scales": _curve("number of scales", scales, [time_of(FEW, k, sizes.image) for k in scales]),
         "batch": _curve("batch", batches, [time_of(n, sizes.views, sizes.image) for n in batches]),
         "image": _curve("picture size, px", images, [time_of(FEW, sizes.views, side) for side in images]),
-        "queue": _curve("queue length (contrastive term alone)", queues, [_contrastive(sizes, n) for n in queues]),
+        "queue": _curve("queue (contrastive term alone)", queues, [_contrastive(sizes, n) for n in queues]),
     }
 
 

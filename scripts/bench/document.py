@@ -82,9 +82,14 @@ def picture(curves: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(11, 3.0), layout="constrained")
     panels = figure.subplots(1, len(curves))
     for axes, curve in zip(panels, curves.values(), strict=True):
-        axes.loglog(curve["sizes"], [1000 * cost for cost in curve["seconds"]], "o-", color="#2f5d8a")
+        costs = [1000 * cost for cost in curve["seconds"]]
+        axes.loglog(curve["sizes"], costs, "o-", color="#2f5d8a")
         axes.set(xlabel=curve["title"], ylabel="milliseconds", title=f"exponent {curve['exponent']:.2f}")
-        axes.set_xticks(curve["sizes"], [f"{size:g}" for size in curve["sizes"]])
+        axes.set_xticks(curve["sizes"], [f"{size:g}" for size in curve["sizes"]], rotation=30)
+        axes.set_yticks(
+            [min(costs), max(costs)],
+            [f"{cost:,.0f}" if cost >= 10 else f"{cost:.1f}" for cost in (min(costs), max(costs))],
+        )
         axes.minorticks_off()
         axes.grid(True, color="#dddddd")
     return figure

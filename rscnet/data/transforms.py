@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 
 import albumentations as A
 import numpy as np
@@ -23,6 +24,8 @@ class SeededTransforms:
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], random: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
         if self._pipeline is None:
             return image
-        # re-seeded each time: albumentations 2.0.8 repeats its stream in every worker and epoch
-        self._pipeline.set_random_seed(int(random.integers(2**31)))
+        # anew each time: albumentations 2.0.8 repeats its stream in every worker and epoch; and one stream for all: by
+        # `set_random_seed` each transform would begin the same one, and all would act on the same pictures
+        seed = int(random.integers(2**31))
+        self._pipeline.set_random_state(np.random.default_rng(seed), Random(seed))
         return self._pipeline(image=image)["image"]

@@ -50,8 +50,8 @@ class Augmentation:
 
     Args:
         flip: probability that a sample is mirrored (all its views together).
-        photometric: named albumentations transforms or groups of them, applied to each view on its own, after degradation; null removes
-            one.
+        photometric: named albumentations transforms or groups of them, applied to each view on its own, after
+            degradation; null removes one.
         accumulate_gain: the transform named `gain` changes the sample's picture before each view is made of it and
             stays for the views that follow, as the released code does without meaning to (spec section 10, Q2).
         bgr_luma: red and blue change places in the weights of brightness, likewise (Q18).

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from rscnet.data.clips import Clip, collate
 from rscnet.data.keys import generator
-from rscnet.data.plan import BatchKey, Curriculum, Epoch, EvaluationSampler, PlanSampler
-from rscnet.data.views import missing_files, prepare_source
+from rscnet.data.plan import BatchKey, Curriculum, EvaluationSampler
+from rscnet.data.planned import PlannedDataModule
 from rscnet.errors import UserError
 from rscnet.geometry.rotations import mirror_rotations
 from rscnet.joints import SMPL_24_FLIP
@@ -91,7 +90,7 @@ class ClipDataset(Dataset[Clip]):
         return fill_gaps(replace(track, valid=valid))
 
 
-class ClipDataModule(pl.LightningDataModule):
+class ClipDataModule(PlannedDataModule):
     """Motion clips for training and validation; the position in training is the trainer's step.
 
     Args:
@@ -116,55 +115,17 @@ class ClipDataModule(pl.LightningDataModule):
         features: bool = False,
         eval_batch_size: int = 8,
     ) -> None:
-        super().__init__()
-        self.train, self.val, self.test = train, val, test
-        self.resolution, self.curriculum, self.seed = resolution, curriculum, seed
-        self.gaps, self.features, self.eval_batch_size = gaps, features, eval_batch_size
-
-    @property
-    def epochs(self) -> list[Epoch]:
-        """The planned passes of the training loop."""
-        return self.curriculum.epochs(len(self.train))
-
-    def require(self, *names: str) -> None:
-        """Looks for the files that the named sources read.
-
-        Raises:
-            UserError: a line for each that is missing.
-        """
-        missing = dict.fromkeys(line for name in names for line in missing_files(getattr(self, name)))
-        if missing:
-            raise UserError("\n".join(missing))
-
-    def prepare(self, *names: str) -> None:
-        """Makes the named sources ("train", "val", "test") ready.
-
-        Raises:
-            UserError: files that are missing.
-        """
-        self.require(*names)
-        for name in names:
-            prepare_source(getattr(self, name))
+        super().__init__(train, val, test, resolution, curriculum, seed, 0, eval_batch_size)
+        self.gaps, self.features = gaps, features
 
     def train_dataloader(self) -> DataLoader:
-        trainer = self.trainer
-        assert trainer is not None
-        epoch = self.epochs[min(trainer.current_epoch, len(self.epochs) - 1)]
-        start = min(max(trainer.global_step - epoch.first_step, 0), epoch.steps)
-        sampler = PlanSampler(epoch, len(self.train), self.seed, start, trainer.global_rank, trainer.world_size)
-        return self._loader(
-            ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features), sampler
+        return self._training_loader(
+            ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features)
         )
 
     def val_dataloader(self) -> DataLoader:
         sampler = EvaluationSampler(len(self.val), self.eval_batch_size, len(self.val[0].views.valid))
         return self._loader(ClipDataset(self.val, self.seed, features=self.features), sampler)
-
-    def _loader(self, dataset: ClipDataset, sampler: Sampler) -> DataLoader:
-        # batch_size None: a key names a whole batch
-        return DataLoader(
-            dataset, batch_size=None, sampler=sampler, collate_fn=_identity,  # type: ignore[arg-type]
-        )  # fmt: skip
 
 
 def mirrored(track: Track) -> Track:
@@ -189,7 +150,3 @@ def backwards(track: Track) -> Track:
 
 def _restacked(tracks: list[Track]) -> Track:
     return Track.concatenate([track.map(lambda tensor: tensor[None]) for track in tracks])
-
-
-def _identity(batch: Clip) -> Clip:
-    return batch

@@ -17,15 +17,15 @@ from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey, identity_array
 from rscnet.data.sample import Sample
 from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.imagenet import IMAGE_MEAN, IMAGE_STD
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Batch, BodyParameters, Target
 
 if TYPE_CHECKING:  # prediction needs no albumentations, which looks for updates on the net when it is imported
     from rscnet.data.augmentation import Augmentation
 
-IMAGE_MEAN = np.array((0.485, 0.456, 0.406), np.float32)
-IMAGE_STD = np.array((0.229, 0.224, 0.225), np.float32)
-_OF_BYTE = ((np.arange(256, dtype=np.float32)[:, None] - 255 * IMAGE_MEAN) / (255 * IMAGE_STD))[None]
+_MEAN, _STD = (255 * np.array(value, np.float32) for value in (IMAGE_MEAN, IMAGE_STD))
+_OF_BYTE = ((np.arange(256, dtype=np.float32)[:, None] - _MEAN) / _STD)[None]
 
 
 class Source(Protocol):
@@ -73,7 +73,7 @@ def normalise(images: UInt8[np.ndarray, "n h w 3"]) -> Float[Tensor, "n 3 h w"]:
 
 def denormalise(views: Float[Tensor, "n 3 h w"]) -> UInt8[np.ndarray, "n h w 3"]:
     """The pictures that `normalise` was given."""
-    values = views.detach().float().cpu().permute(0, 2, 3, 1).numpy() * (255 * IMAGE_STD) + 255 * IMAGE_MEAN
+    values = views.detach().float().cpu().permute(0, 2, 3, 1).numpy() * _STD + _MEAN
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rscnet.body.model import BodyModel
-from rscnet.data.views import IMAGE_MEAN, IMAGE_STD
 from rscnet.errors import UserError
 from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.imagenet import IMAGE_MEAN, IMAGE_STD
 from rscnet.joints import H36M_17
 from rscnet.metrics.truth import Measured, measure_body
 from rscnet.structures import Batch, BodyParameters

@@ -16,6 +16,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from rscnet import records
 from rscnet.render.pictures import Picture
 
+STATES = "mirrors"
+"""Folder beside `metrics.jsonl` that says how far each logger was told, and as which run."""
+
 
 @runtime_checkable
 class Media(Protocol):
@@ -53,7 +56,7 @@ class Mirror(Logger):
     def __init__(self, logger: Logger, folder: Path, name: str) -> None:
         super().__init__()
         self.logger, self._folder, self._name = logger, Path(folder), name
-        self._state = self._folder / "mirrors" / f"{name}.json"
+        self._state = self._folder / STATES / f"{name}.json"
         self._seen = self._reached = 0
 
     @property

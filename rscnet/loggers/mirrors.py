@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 
 from rscnet.config.build import build
-from rscnet.loggers.mirror import Mirror
+from rscnet.loggers.mirror import STATES, Mirror
 from rscnet.ranks import is_rank_zero
 
 Tables = Mapping[str, Mapping[int, Mapping[str, float]]]
@@ -40,26 +41,37 @@ def mirrors(plain: Mapping[str, Any], folder: Path) -> Iterator[list[Mirror]]:
             mirror.close(failed)
 
 
-def log_results(loggers: Sequence[Logger], tables: Tables, name: str, step: int, best: Path) -> None:
-    """Tells the results of a finished training: `eval/<metric>/<size>px` in mm and the mean `eval/pa_mpjpe`; mirrors
-    also get the table of all methods, `results`, and the best checkpoint.
+@contextmanager
+def evaluation_mirrors(plain: Mapping[str, Any], folder: Path) -> Iterator[list[Mirror]]:
+    """As `mirrors`, of an evaluation: each is told anew, not as the one before in the same folder gone on with."""
+    if is_rank_zero():
+        shutil.rmtree(folder / STATES, ignore_errors=True)
+    with mirrors(plain, folder) as opened:
+        yield opened
+
+
+def log_results(loggers: Sequence[Logger], tables: Tables, name: str, step: int = 0, best: Path | None = None) -> None:
+    """Tells results: `eval/<metric>/<size>px` (errors of bodies in mm) and the mean `eval/pa_mpjpe` where there is one;
+    mirrors also get the table of all methods, `results`, and of a training the best checkpoint.
 
     Args:
         loggers: of the trainer.
         tables: errors by method, size in pixels and metric.
         name: the method of this run.
-        step: the last one.
-        best: checkpoint.
+        step: of training.
+        best: checkpoint, None for an evaluation.
     """
     own = tables[name]
     row = {f"eval/{metric}/{size}px": value for size, errors in own.items() for metric, value in errors.items()}
-    row["eval/pa_mpjpe"] = sum(errors["pa_mpjpe"] for errors in own.values()) / len(own)
+    if all("pa_mpjpe" in errors for errors in own.values()):
+        row["eval/pa_mpjpe"] = sum(errors["pa_mpjpe"] for errors in own.values()) / len(own)
     columns, rows = results_table(tables)
     for logger in loggers:
         logger.log_metrics(row, step)
         if isinstance(logger, Mirror):
             logger.log_table("results", columns, rows, step)
-            logger.log_checkpoint(best)
+            if best is not None:
+                logger.log_checkpoint(best)
 
 
 def results_table(tables: Tables) -> tuple[list[str], list[list[Any]]]:

@@ -19,6 +19,7 @@ from pytorch_lightning.loggers import WandbLogger
 from rscnet import records
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.loggers.mirror import STATES
 from rscnet.render.pictures import Picture
 
 Mode = Literal["auto", "online", "offline", "disabled"]
@@ -162,7 +163,7 @@ def _answers(address: str) -> bool:
 
 def _identity(folder: Path) -> str:
     """wandb's identity of the run in this folder: new with the folder, kept when training goes on."""
-    path = folder / "mirrors" / IDENTITY
+    path = folder / STATES / IDENTITY
     if not path.exists():
         records.write_json(path, {"id": secrets.token_hex(4)})
     return json.loads(path.read_text())["id"]

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
 from rscnet.errors import UserError
+from rscnet.imagenet import IMAGE_MEAN, IMAGE_STD
 from rscnet.models.checkpoint import State, load_strict, load_weights
 from rscnet.models.resnet import ResolutionAwareResNet
-
-IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FeatureNetwork(nn.Module):

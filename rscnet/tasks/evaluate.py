@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rscnet import records
+from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
+from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.tasks import textures
 from rscnet.tasks.common import build_data, data_for, set_up_process
 from rscnet.tasks.motion_results import backends, write_motion_results
@@ -46,8 +48,11 @@ def run(config: RunConfig) -> float | None:
     records.write_config(folder, config.plain())
     records.write_json(folder / records.PROVENANCE, records.provenance())
     data = data_for(trained, config.plain())
-    tables = write_tables(config, folder, name, trained.network, trained.body, data, {"checkpoint": str(trained.path)})
-    return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])
+    extra = {"checkpoint": str(trained.path)}
+    with evaluation_mirrors(config.plain(), folder) as opened:
+        tables = write_tables(config, folder, name, trained.network, trained.body, data, extra)
+        log_results(opened, tables, name)
+    return _mean(tables[name])
 
 
 def _evaluate_external(config: RunConfig) -> float:
@@ -59,8 +64,11 @@ def _evaluate_external(config: RunConfig) -> float:
     say(f"model: {module.name}; results go to {folder}")
     records.write_config(folder, plain)
     records.write_json(folder / records.PROVENANCE, records.provenance())
-    tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), {"model": module.name})
-    return sum(row["pa_mpjpe"] for row in tables[module.name].values()) / len(tables[module.name])
+    with evaluation_mirrors(plain, folder) as opened:
+        extra = {"model": module.name}
+        tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), extra)
+        log_results(opened, tables, module.name)
+    return _mean(tables[module.name])
 
 
 def _evaluate_motion(config: RunConfig) -> float:
@@ -76,5 +84,11 @@ def _evaluate_motion(config: RunConfig) -> float:
         found[name] = build(config.plain()["temporal"], "temporal")
     data = build(config.plain()["data"], "data")
     body = build(config.plain()["body"], "body")
-    tables = write_motion_results(config, folder, name, found, body, data, {"checkpoint": config.checkpoint})
-    return sum(row["pa_mpjpe"] for row in tables[name].values()) / len(tables[name])
+    with evaluation_mirrors(config.plain(), folder) as opened:
+        tables = write_motion_results(config, folder, name, found, body, data, {"checkpoint": config.checkpoint})
+        log_results(opened, tables, name)
+    return _mean(tables[name])
+
+
+def _mean(table: ErrorTable) -> float:
+    return sum(row["pa_mpjpe"] for row in table.values()) / len(table)

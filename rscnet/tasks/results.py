@@ -52,12 +52,14 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
         if isinstance(callback, Cost):
             extra["cost"] = callback.summary(trainer, module)
     if isinstance(module, TexGloModule):
-        write_textures(config, folder, module.network, module.body.cpu(), data, extra)  # type: ignore[arg-type]
+        tables = write_textures(config, folder, module.network, module.body.cpu(), data, extra)  # type: ignore[arg-type]
+        log_results(trainer.loggers, tables, config.name, module.global_step, folder / "checkpoints" / BEST)
         return
     if isinstance(module.network, TemporalRefiner):
         module.eval()
         found = backends(config, partial(refine_one, module.network))
-        write_motion_results(config, folder, "learned", found, module.body, data, extra)  # type: ignore[arg-type]
+        tables = write_motion_results(config, folder, "learned", found, module.body, data, extra)  # type: ignore[arg-type]
+        log_results(trainer.loggers, tables, "learned", module.global_step, folder / "checkpoints" / BEST)
         return
     if not isinstance(module.network, RSCNet):
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -19,6 +19,7 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.plan import BatchKey
 from rscnet.data.textured import TextureDataModule
+from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.losses.texture import RenderedPeople
 from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
 from rscnet.models.texglo import TexGlo, predict_maps
@@ -50,7 +51,9 @@ def run(config: RunConfig) -> float | None:
     records.write_json(folder / records.PROVENANCE, records.provenance())
     data: TextureDataModule = build(_data_node(trained, plain), "data")
     extra = {"checkpoint": str(trained.path)}
-    write_textures(config, folder, trained.network, trained.body, data, extra)
+    with evaluation_mirrors(plain, folder) as opened:
+        tables = write_textures(config, folder, trained.network, trained.body, data, extra)
+        log_results(opened, tables, config.name)
     return records.main_figure(folder)
 
 
@@ -66,7 +69,7 @@ def default_texture() -> str:
 
 def write_textures(
     config: RunConfig, folder: Path, network: TexGlo, body: BodyModel, data: TextureDataModule, extra: dict[str, Any]
-) -> None:
+) -> dict[str, TextureTable]:
     """Measures a texture network and its rivals by size; writes `result.json` and the picture grid."""
     started = time.monotonic()
     split, plain = config.evaluation.split, config.plain()
@@ -83,7 +86,7 @@ def write_textures(
         if name is not None:
             methods[label] = _rival(name, atlas, data)
     network.cpu().eval()
-    tables = {}
+    tables: dict[str, TextureTable] = {}
     for label, method in methods.items():
         loader = data.test_dataloader() if split == "test" else data.val_dataloader()
         tables[label] = errors(method, loader, sizes)
@@ -106,6 +109,7 @@ def write_textures(
     }
     records.write_json(folder / records.RESULT, result)
     say(f"written to {folder}: {records.RESULT}" + (f", {GRID}" if count else ""))
+    return tables
 
 
 def table(tables: Mapping[str, TextureTable]) -> Table:

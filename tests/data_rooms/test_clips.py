@@ -6,12 +6,13 @@ import torch
 from small_clips import steady_track
 
 from rscnet.body import BodyModel
-from rscnet.data.clip_module import ClipDataset, backwards, mirrored
+from rscnet.data.clip_module import ClipDataModule, ClipDataset, backwards, mirrored
 from rscnet.data.clips import Clip, EmbeddedClips, collate
 from rscnet.data.degradations import Bicubic
-from rscnet.data.plan import BatchKey
+from rscnet.data.plan import BatchKey, Curriculum
 from rscnet.errors import UserError
 from rscnet.losses.temporal import body_joints
+from rscnet.resolution import ResolutionSet
 from rscnet.structures import BodyParameters, Prediction
 from rscnet.temporal.track import Track
 
@@ -121,3 +122,11 @@ def test_batches_are_keyed_and_evaluation_changes_nothing() -> None:
     torch.testing.assert_close(collate(source, 1).views.camera, plain.views.camera[:1].flip(1))
     with pytest.raises(UserError, match="asks for 3 views"):
         ClipDataset(source, seed=1)[BatchKey(0, 0, (0,), 3)]  # type: ignore[arg-type]
+
+
+def test_batches_of_clips_must_reach_every_process() -> None:
+    plan = Curriculum({"all": {"views": 1, "batch_size": 2, "epochs": 1}})
+    module = ClipDataModule([None] * 8, [], [], ResolutionSet(RANGES, [48]), plan, seed=0)  # type: ignore[arg-type]
+    module.check_ranks(2)
+    with pytest.raises(UserError, match=r"stage 0 has batches of 2 samples over all devices, too few for 3"):
+        module.check_ranks(3)

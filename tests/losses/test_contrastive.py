@@ -1,4 +1,4 @@
-from math import exp, log
+from math import cos, exp, log, sin
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +184,16 @@ def test_appending_before_backward_does_not_spoil_the_graph():
 def test_unknown_choices_are_user_errors(wrong):
     with pytest.raises(UserError, match=r"loss\.contrastive"):
         ContrastiveLoss(FeatureQueue(4, 2), **wrong)
+
+
+def test_moving_all_features_away_from_a_stale_queue_lowers_the_loss_without_telling_pictures_apart():
+    # the queue holds what the network said of others before, all along e0; since then every feature turned by an angle:
+    # the pictures are still one and the same feature, yet the loss falls, so nothing holds features of now apart
+    count, temperature = 7, 0.1
+    queue = queue_of(torch.tensor([[1.0, 0.0]]).repeat(count, 1), names(*range(10, 10 + count)))
+    loss = ContrastiveLoss(queue, temperature, negatives=None).eval()
+    for angle in (0.0, 0.5, 1.0):
+        features = torch.tensor([[cos(angle), sin(angle)]]).repeat(4, 1)
+        stale = 0.5 * log(1 + count * exp((cos(angle) - 1) / temperature))
+        assert loss(features, names(0, 1), views=2).item() == pytest.approx(stale, rel=1e-4)
+    assert stale < 0.05 < 0.5 * log(1 + count)

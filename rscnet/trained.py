@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rscnet import __version__
 from rscnet.body.model import BodyModel
 from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.config.build import build
@@ -114,7 +117,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         UserError: a file that is damaged or not ours.
     """
     state, metadata = load_weights(path)
-    config = _configuration(metadata)
+    config = configuration(metadata, path)
     if config is None:
         raise ForeignWeights(
             f"{path}: carries no rscnet configuration, so it was not written by rscnet; "
@@ -187,7 +190,7 @@ def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     """
     path = find(name)
     state, metadata = load_weights(path)
-    if _configuration(metadata) is None:
+    if configuration(metadata, path) is None:
         return f"start: {path.name}, {import_state(network, state, path, allow)}"
     state, expected = _network(state), network.state_dict()
     untouched = absent_parts(expected, state, allow["missing"], path)
@@ -198,12 +201,23 @@ def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     return f"start: {path.name}, {loaded} tensors loaded, {len(untouched)} new, {len(ignored)} ignored"
 
 
-def _configuration(metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+def configuration(metadata: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
     """The configuration beside our own weights; None beside others."""
     record = metadata.get("rscnet")
     if isinstance(record, str):  # safetensors keep text only
-        record = json.loads(record)
-    return dict(record["config"]) if isinstance(record, Mapping) and "config" in record else None
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(record)
+    if not isinstance(record, Mapping) or not isinstance(record.get("config"), Mapping):
+        return None
+    _refuse_newer(record.get("version"), path)
+    return dict(record["config"])
+
+
+def _refuse_newer(version: Any, path: Path) -> None:
+    """Refuses what a later rscnet has written, which may mean something else by the same words."""
+    written, ours = ([int(part) for part in re.findall(r"\d{1,9}", str(v))[:3]] for v in (version, __version__))
+    if any(ours) and written > ours:
+        raise UserError(f"{path}: was written by rscnet {version}, this is {__version__}; update rscnet to use it")
 
 
 def _network(state: dict[str, Tensor]) -> dict[str, Tensor]:

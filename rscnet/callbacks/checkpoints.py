@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from rscnet import __version__
+from rscnet.errors import UserError
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 
@@ -109,25 +111,35 @@ class RunCheckpoints(pl.Callback):
 
     def save_last(self, trainer: pl.Trainer) -> None:
         """Writes `last.ckpt`; what was there becomes `previous.ckpt`."""
-        last = self.folder / LAST
-        temporary = self.folder / (LAST + ".new")
-        trainer.save_checkpoint(temporary)
+        _write(trainer, self.folder / LAST, self.folder / PREVIOUS)
         self._saved, self._due = trainer.global_step, False
-        if trainer.is_global_zero:
-            _sync(temporary)
-            if last.exists():
-                os.replace(last, self.folder / PREVIOUS)
-            os.replace(temporary, last)
 
 
-def _write(trainer: pl.Trainer, path: Path) -> None:
+def _write(trainer: pl.Trainer, path: Path, before: Path | None = None) -> None:
+    """Writes a checkpoint that is on the disk when it appears under its name; what had the name goes to `before`."""
     temporary = path.with_name(path.name + ".new")
-    trainer.save_checkpoint(temporary)
-    if trainer.is_global_zero:
+    try:
+        trainer.save_checkpoint(temporary)
+        if not trainer.is_global_zero:
+            return
         _sync(temporary)
+        if before is not None and path.exists():
+            os.replace(path, before)
         os.replace(temporary, path)
+        _sync(path.parent)
+    except (OSError, RuntimeError) as error:  # torch's writer tells of a full disk by a RuntimeError
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path}: the checkpoint cannot be written ({reason}); make room or mend the folder, and the same command "
+            "goes on from the one before"
+        ) from error
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

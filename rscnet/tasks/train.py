@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from rscnet import records
-from rscnet.callbacks.checkpoints import LAST, PREVIOUS, RunStopped
+from rscnet.callbacks.checkpoints import BEST, LAST, PREVIOUS, RunStopped
 from rscnet.config.build import build
 from rscnet.config.compose import experiments
 from rscnet.config.fingerprint import run_folder
@@ -23,7 +23,7 @@ from rscnet.models.checkpoint import load_weights
 from rscnet.ranks import is_rank_zero, wait_for_all
 from rscnet.tasks.common import agreement, build_data, set_up_process
 from rscnet.tasks.results import write_results
-from rscnet.trained import initialise
+from rscnet.trained import configuration, initialise
 
 
 def run(config: RunConfig) -> float | None:
@@ -68,6 +68,11 @@ def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningData
         say(f"going on from {resume}")
     try:
         trainer.fit(module, datamodule=data, ckpt_path=None if resume is None else str(resume), weights_only=True)
+    except RuntimeError as error:
+        if resume is not None and "state_dict" in str(error):
+            what = "is a checkpoint of another model; take it away, or fresh=true starts over"
+            raise UserError(f"{resume}: {what}") from None
+        raise
     except RunStopped as stop:
         raise UserError(f"{stop}; the checkpoint is written, the same command goes on from it") from None
 
@@ -97,15 +102,24 @@ def _trainer(plain: dict[str, Any], folder: Path, epochs: int, opened: Sequence[
 
 
 def _newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
-    """The last checkpoint that is whole and its step; a damaged one is named and the one before is taken."""
-    for name in (LAST, PREVIOUS):
-        path = folder / name
-        if not path.exists():
-            continue
+    """The last checkpoint that is whole and its step; a damaged one is named and the one before is taken.
+
+    Raises:
+        UserError: there are some, but none is whole, or one of them is of a later rscnet.
+    """
+    paths = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    for path in paths:
         try:
             _, content = load_weights(path)
         except UserError as error:
             say(f"damaged checkpoint passed over: {error}")
             continue
+        if configuration(content, path) is None:
+            raise UserError(f"{path}: is no checkpoint of a run of ours; take it away, or fresh=true starts over")
         return path, int(content["global_step"])
+    if paths:
+        raise UserError(
+            f"{folder}: no checkpoint is whole; expected one to go on from; fresh=true starts over, "
+            f"init_from={folder / BEST} from the best weights"
+        )
     return None, 0

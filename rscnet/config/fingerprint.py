@@ -16,7 +16,7 @@ SCIENCE = (
 )  # fmt: skip
 # where things lie and how many processes work on them changes nothing that is learned
 WITHOUT_EFFECT = frozenset(
-    {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol"}
+    {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
 )
 
 # what the released code does without meaning to; where it is off, runs from before the switch are still found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,7 +12,7 @@ from jaxtyping import Int
 
 from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
-from rscnet.pickles import ARRAYS, npz_member, value_of
+from rscnet.pickles import ARRAYS, npz_member, reason_of, value_of
 from rscnet.structures import GENDERS
 
 # Fields with the shape of a row; `maskname` and `partname` name pictures that nothing here reads.
@@ -37,10 +36,14 @@ _GENDERS = {word: i for i, name in enumerate(GENDERS) for word in (name, name[0]
 _GENDERS |= {"": 0, "-1": 0, "0": 1, "1": 2}
 
 
-def read_annotations(path: Path) -> dict[str, np.ndarray]:
+def read_annotations(path: Path, bad: dict[int, str] | None = None) -> dict[str, np.ndarray]:
     """The known fields of an annotation file; `gender` as positions in `GENDERS`, texts as texts.
 
     Arrays of objects are read without running what they call for.
+
+    Args:
+        path: the file.
+        bad: where rows are noted whose numbers are not finite or whose box has no size; None refuses them.
 
     Raises:
         UserError: no npz, or a field that is missing, of another shape or kind, or not finite; names it.
@@ -49,10 +52,13 @@ def read_annotations(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise UserError(f"{path}: holds a single array, expected an npz with fields {', '.join(REQUIRED)}, ...")
-            fields = {name: _field(content, name, path) for name in (*TEXTS, *ROWS) if name in content}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read as an npz ({error}); expected a file in SPIN's format") from None
-    _check_rows(fields, path)
+            fields = {name: _field(content, name, path, bad) for name in (*TEXTS, *ROWS) if name in content}
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive may fail in any way
+        reason = reason_of(error)
+        raise UserError(f"{path}: cannot be read as an npz ({reason}); expected a file in SPIN's format") from None
+    _check_rows(fields, path, bad)
     if "gender" in fields:
         fields["gender"] = _genders(fields["gender"], path)
     return fields
@@ -89,7 +95,7 @@ def _sequence_parts(picture: PurePosixPath) -> tuple[str, ...]:
     return tuple(word for word in (*picture.parts[:-1], stem) if word.lower() not in SAY_NOTHING)
 
 
-def _check_rows(fields: Mapping[str, np.ndarray], path: Path) -> None:
+def _check_rows(fields: Mapping[str, np.ndarray], path: Path, bad: dict[int, str] | None = None) -> None:
     lacking = [name for name in REQUIRED if name not in fields]
     if lacking:
         raise UserError(f"{path}: {', '.join(lacking)}: missing; expected {', '.join(REQUIRED)} in SPIN's format")
@@ -100,19 +106,26 @@ def _check_rows(fields: Mapping[str, np.ndarray], path: Path) -> None:
         expected = (count, *ROWS.get(name, ()))
         if values.shape != expected:
             raise UserError(f"{path}: {name}: expected shape {expected}, a row for each imgname, got {values.shape}")
-    if not (fields["scale"] > 0).all():
-        row = int(np.argmin(fields["scale"] > 0))
-        raise UserError(f"{path}: scale: expected values above zero, row {row} is {fields['scale'][row]}")
+    for row in np.flatnonzero(~(fields["scale"] > 0)):
+        _refuse(bad, int(row), f"{path}: scale: expected values above zero, row {row} is {fields['scale'][row]}")
 
 
-def _field(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+def _refuse(bad: dict[int, str] | None, row: int, problem: str) -> None:
+    if bad is None:
+        raise UserError(problem)
+    bad.setdefault(row, problem)
+
+
+def _field(content: np.lib.npyio.NpzFile, name: str, path: Path, bad: dict[int, str] | None) -> np.ndarray:
     values = npz_member(content, name, path, ARRAYS, "annotation file")
+    if not isinstance(values, np.ndarray) or not values.ndim:
+        raise UserError(f"{path}: {name}: expected an array with a row for each person")
     if values.dtype.hasobject:
         values = _plain_array(values, name, path)
     # one column for one value a row is as good
     if not ROWS.get(name) and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path)
+    return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path, bad)
 
 
 def _plain_array(objects: np.ndarray, name: str, path: Path) -> np.ndarray:
@@ -134,16 +147,18 @@ def _texts(values: np.ndarray, name: str, path: Path) -> np.ndarray:
         return values.astype(np.int64).astype(str)
     if values.dtype.kind not in "US":
         raise UserError(f"{path}: {name}: expected texts, got {values.dtype}")
-    return np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    values = np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+    values.tolist()  # fails here on what is no Unicode
+    return values
 
 
-def _numbers(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+def _numbers(values: np.ndarray, name: str, path: Path, bad: dict[int, str] | None) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise UserError(f"{path}: {name}: expected numbers, got {values.dtype}")
     finite = np.isfinite(values)
     if not finite.all():
-        row = int(np.argwhere(~finite)[0][0]) if values.ndim else 0
-        raise UserError(f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
+        for row in np.unique(np.argwhere(~finite)[:, 0]):
+            _refuse(bad, int(row), f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
     return values
 
 

@@ -13,6 +13,7 @@ from rscnet.data.clips import Clip, collate
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey, Curriculum, EvaluationSampler
 from rscnet.data.planned import PlannedDataModule
+from rscnet.data.skipping import SkipList, read_or_next
 from rscnet.errors import UserError
 from rscnet.geometry.rotations import mirror_rotations
 from rscnet.joints import SMPL_24_FLIP
@@ -44,18 +45,27 @@ class ClipDataset(Dataset[Clip]):
         gaps: probability that a view loses the person for some frames.
         augment: mirror, play backwards and cut gaps, which is training.
         features: keep the network's features; clips are not mirrored then, since nobody knows a mirrored feature.
+        skipped: where clips that cannot be read are listed, for which the next one stands in; None stops at them.
     """
 
     def __init__(
-        self, source: ClipSource, seed: int, gaps: float = 0.0, augment: bool = False, features: bool = False
+        self,
+        source: ClipSource,
+        seed: int,
+        gaps: float = 0.0,
+        augment: bool = False,
+        features: bool = False,
+        skipped: SkipList | None = None,
     ) -> None:
+        self.skipped = skipped
         self.source, self.seed, self.gaps, self.augment, self.features = source, seed, gaps, augment, features
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, key: BatchKey) -> Clip:
-        clips = [self.source[index] for index in key.indices]
+        read, count = self.source.__getitem__, len(self.source)
+        clips = [read_or_next(read, index, count, self.skipped) for index in key.indices]
         views = len(clips[0].views.valid)
         if key.views > views:
             raise UserError(
@@ -101,6 +111,7 @@ class ClipDataModule(PlannedDataModule):
         gaps: probability that a training view loses the person for some frames.
         features: whether tracks carry the network's pooled features; `model.network.features` is their length.
         eval_batch_size: clips per validation step.
+        skip_bad: see `PlannedDataModule`.
     """
 
     def __init__(
@@ -114,17 +125,19 @@ class ClipDataModule(PlannedDataModule):
         gaps: float = 0.3,
         features: bool = False,
         eval_batch_size: int = 8,
+        skip_bad: bool = False,
     ) -> None:
-        super().__init__(train, val, test, resolution, curriculum, seed, 0, eval_batch_size)
+        super().__init__(train, val, test, resolution, curriculum, seed, 0, eval_batch_size, skip_bad)
         self.gaps, self.features = gaps, features
 
     def train_dataloader(self) -> DataLoader:
         return self._training_loader(
-            ClipDataset(self.train, self.seed, self.gaps, augment=True, features=self.features)
+            ClipDataset(self.train, self.seed, self.gaps, True, self.features, self._skipped(self.train))
         )
 
     def val_dataloader(self) -> DataLoader:
-        sampler = EvaluationSampler(len(self.val), self.eval_batch_size, len(self.val[0].views.valid))
+        clips = self.readable(self.val)
+        sampler = EvaluationSampler(clips, self.eval_batch_size, len(self.val[clips[0]].views.valid))
         return self._loader(ClipDataset(self.val, self.seed, features=self.features), sampler)
 
 

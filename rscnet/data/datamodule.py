@@ -20,7 +20,7 @@ class PeopleDataModule(PlannedDataModule):
         train, val, test: annotated crops.
         degradation, augmentation: see their classes.
         image_size: side of the network's input in pixels.
-        resolution, curriculum, seed, workers, eval_batch_size: see `PlannedDataModule`.
+        resolution, curriculum, seed, workers, eval_batch_size, skip_bad: see `PlannedDataModule`.
         protocol: how errors on these people are measured; None for bodies of the model that is trained.
     """
 
@@ -38,8 +38,9 @@ class PeopleDataModule(PlannedDataModule):
         workers: int = 0,
         eval_batch_size: int = 32,
         protocol: Protocol | None = None,
+        skip_bad: bool = False,
     ) -> None:
-        super().__init__(train, val, test, resolution, curriculum, seed, workers, eval_batch_size)
+        super().__init__(train, val, test, resolution, curriculum, seed, workers, eval_batch_size, skip_bad)
         self.degradation, self.augmentation, self.image_size = degradation, augmentation, image_size
         self.protocol = protocol or Protocol()
 
@@ -61,12 +62,14 @@ class PeopleDataModule(PlannedDataModule):
         return self._views(self.test)
 
     def _views(self, source: Source, augmentation: Augmentation | None = None) -> ViewDataset:
-        sizes = self.resolution.eval_sizes if augmentation is None else None
-        return ViewDataset(source, self.resolution, self.degradation, self.image_size, self.seed, augmentation, sizes)
+        return ViewDataset(
+            source, self.resolution, self.degradation, self.image_size, self.seed, augmentation,
+            self.resolution.eval_sizes if augmentation is None else None, self._skipped(source),
+        )  # fmt: skip
 
     def _evaluation_loader(self, source: Source) -> DataLoader:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
         views = len(self.resolution.eval_sizes)
         return self._loader(
-            self._views(source), EvaluationSampler(len(source), self.eval_batch_size, views, rank, world)
+            self._views(source), EvaluationSampler(self.readable(source), self.eval_batch_size, views, rank, world)
         )

@@ -71,6 +71,7 @@ class Market1501:
         self._atlas = UVAtlas(body, uv_size).cpu()
         self._painter = PersonGenerator(body, PRIOR_SIZE, seed=0, split="train", texture_size=uv_size)
         self._people: list[list[tuple[Path, Path]]] | None = None
+        self.skipped: list[str] = []  # what `prepare` left out, a line each
 
     def missing(self) -> list[str]:
         """What is lacking, a line for each: folders, and, unless they may be skipped, pictures and results."""
@@ -103,7 +104,7 @@ class Market1501:
         if problems := self.missing():
             raise UserError("\n".join(problems))
         people, bad = self._found()
-        self._people = people[: self.length]
+        self._people, self.skipped = people[: self.length], bad
         if bad:
             say(f"{self.folder}: {len(bad)} {self.split} pictures skipped: {'; '.join(bad[:LISTED])}")
 

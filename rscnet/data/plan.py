@@ -133,10 +133,10 @@ class PlanSampler(Sampler[BatchKey]):
 
 
 class EvaluationSampler(Sampler[BatchKey]):
-    """Every sample once, in order, without padding, split over ranks."""
+    """Each of the samples once, in order, without padding, split over ranks."""
 
-    def __init__(self, length: int, batch_size: int, views: int, rank: int = 0, world: int = 1) -> None:
-        mine: Sequence[int] = range(rank, length, world)
+    def __init__(self, samples: Sequence[int], batch_size: int, views: int, rank: int = 0, world: int = 1) -> None:
+        mine = samples[rank::world]
         self.batches = [
             BatchKey(0, step, tuple(mine[start : start + batch_size]), views)
             for step, start in enumerate(range(0, len(mine), batch_size))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rscnet.data.plan import Curriculum, Epoch, PlanSampler
+from rscnet.data.skipping import SkipList, readable
 from rscnet.data.views import missing_files, prepare_source
 from rscnet.errors import UserError
 from rscnet.resolution import ResolutionSet
@@ -29,6 +32,7 @@ class PlannedDataModule(pl.LightningDataModule):
         seed: key of order and of all random draws.
         workers: loader processes; 0 loads in the training process.
         eval_batch_size: samples per evaluation step and device.
+        skip_bad: leave out samples that cannot be read, and list them in the run folder; else they stop the run.
     """
 
     def __init__(
@@ -41,11 +45,13 @@ class PlannedDataModule(pl.LightningDataModule):
         seed: int,
         workers: int,
         eval_batch_size: int,
+        skip_bad: bool = False,
     ) -> None:
         super().__init__()
         self.train, self.val, self.test = train, val, test
         self.resolution, self.curriculum, self.seed = resolution, curriculum, seed
-        self.workers, self.eval_batch_size = workers, eval_batch_size
+        self.workers, self.eval_batch_size, self.skip_bad = workers, eval_batch_size, skip_bad
+        self._readable: dict[int, Sequence[int]] = {}
 
     @property
     def epochs(self) -> list[Epoch]:
@@ -90,6 +96,20 @@ class PlannedDataModule(pl.LightningDataModule):
                     f"trainer.devices: stage {epoch.stage} has batches of {epoch.batch_size} samples over all "
                     f"devices, too few for {world} processes; raise curriculum.batch_scale or use fewer devices"
                 )
+
+    def readable(self, source: Any) -> Sequence[int]:
+        """The samples of a source for evaluation, which with `skip_bad` are read once to find out."""
+        if id(source) not in self._readable:
+            self._readable[id(source)] = readable(source.__getitem__, len(source), self._skipped(source))
+        return self._readable[id(source)]
+
+    def _skipped(self, source: Any) -> SkipList | None:
+        if not self.skip_bad:
+            return None
+        skipped = SkipList(None if self.trainer is None else Path(self.trainer.default_root_dir))
+        for problem in getattr(source, "skipped", ()):  # what it has left out by itself
+            skipped.note(problem)
+        return skipped
 
     def _training_loader(self, dataset: Dataset) -> DataLoader:
         """The batches of the trainer's epoch, from the trainer's step on."""

@@ -37,6 +37,7 @@ class SpinAnnotations:
         ignore_3d: leaves out the 3D labels, for weak supervision.
         round_keypoints: keypoints of whole pixels, as the released code truncates them: floor of the pixel, plus one.
         dataset: number of this data set in samples' identities.
+        skip_bad: rows that are not finite are refused when they are asked for, not the whole file.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SpinAnnotations:
         ignore_3d: bool = False,
         round_keypoints: bool = False,
         dataset: int = 0,
+        skip_bad: bool = False,
     ) -> None:
         if not 0 <= scale < 1 or rotation < 0 or (length is not None and length < 1):
             raise UserError(
@@ -62,6 +64,7 @@ class SpinAnnotations:
         self.round_keypoints, self.dataset = round_keypoints, dataset
         self._length, self._images = length, images
         self._fields: dict[str, np.ndarray] | None = None
+        self._bad: dict[int, str] | None = {} if skip_bad else None
 
     def missing(self) -> list[str]:
         """What is lacking of annotation file and pictures, a line for each."""
@@ -90,7 +93,7 @@ class SpinAnnotations:
         assert self.folder is not None
         self._images = self._images or find_images(self.folder, self.name)
         assert self._images is not None
-        fields = read_annotations(self.folder / f"{self.name}.npz")
+        fields = read_annotations(self.folder / f"{self.name}.npz", self._bad)
         self._images.open([str(name) for name in fields["imgname"]])
         self._fields = fields
 
@@ -129,6 +132,9 @@ class SpinAnnotations:
     def _cut(self, index: int, rotation: float, scale: float) -> Sample:
         if not 0 <= index < len(self):
             raise IndexError(index)
+        self.prepare()
+        if self._bad and index in self._bad:
+            raise UserError(self._bad[index])
         matrix = self.crop_matrix(index, rotation, scale)
         turn = np.eye(3)
         turn[:2, :2] = crops.plane_rotation(rotation)
@@ -163,7 +169,18 @@ class SpinAnnotations:
                 raise UserError(f"{origin}: {image.shape[1]} x {image.shape[0]} pixels, expected a square box")
             side = crops.SPIN_SCALE * float(self.fields["scale"][index])
             matrix = matrix @ np.linalg.inv(crops.crop_matrix(self.fields["center"][index], side, len(image)))
+        elif self._outside(index, *image.shape[:2]):
+            origin = self._images.origin(index, str(self.fields["imgname"][index]))
+            raise UserError(
+                f"{origin}: the box of row {index} of {self.name}.npz (center, scale) lies outside the picture of "
+                f"{image.shape[1]} x {image.shape[0]} pixels; expected pixels of this very picture"
+            )
         return crops.warp(image, matrix, self.size)
+
+    def _outside(self, index: int, height: int, width: int) -> bool:
+        reach = crops.SPIN_SCALE * float(self.fields["scale"][index]) / 2
+        x, y = self.fields["center"][index]
+        return bool(x + reach <= 0 or y + reach <= 0 or x - reach >= width or y - reach >= height)
 
     def _keypoints(self, index: int, matrix: crops.Affine) -> Float32[np.ndarray, "49 3"]:
         keypoints = np.concatenate([self._row("openpose", index), self._row("part", index)])

@@ -168,7 +168,7 @@ class TextureDataModule(PeopleDataModule):
     Args:
         uv_size: side of the UV maps in texels.
         background: see `TexturedViews`.
-        skip_bad: what sources of files are told; stands here so that one word sets it for all.
+        skip_bad: see `PeopleDataModule`; sources of files look for bad pictures before they are used.
         others: as `PeopleDataModule` has them; pictures keep their colours, which are what is to be learned.
     """
 
@@ -191,7 +191,7 @@ class TextureDataModule(PeopleDataModule):
     ) -> None:
         super().__init__(
             train, val, test, resolution, degradation, augmentation, curriculum, image_size, seed, workers,  # type: ignore[arg-type]
-            eval_batch_size,
+            eval_batch_size, skip_bad=skip_bad,
         )  # fmt: skip
         self.uv_size = uv_size
         self.background: Literal["own", "others"] = background
@@ -205,6 +205,10 @@ class TextureDataModule(PeopleDataModule):
             maps.append(as_map(self.train.prior(random) if texture is None else texture, self.uv_size))  # type: ignore[attr-defined]
         return torch.stack(maps).mean(0)
 
+    def readable(self, source: Any) -> Sequence[int]:
+        return range(len(source))
+
     def _views(self, source: Any, augmentation: Augmentation | None = None) -> Any:
+        self._skipped(source)
         sizes = self.resolution.eval_sizes if augmentation is None else None
         return TexturedViews(source, self.resolution, self.degradation, self.uv_size, self.background, self.seed, sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import cv2
@@ -16,6 +17,7 @@ from rscnet.data.degradations import Degradation
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey, identity_array
 from rscnet.data.sample import Sample
+from rscnet.data.skipping import SkipList, read_or_next
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.imagenet import IMAGE_MEAN, IMAGE_STD
 from rscnet.resolution import ResolutionSet
@@ -102,6 +104,7 @@ class ViewDataset(Dataset[Batch]):
         seed: key of all random draws.
         augmentation: given for training, None for evaluation.
         sizes: fixed sizes of the views; None draws one size from each range, which is training.
+        skipped: where samples that cannot be read are listed, for which the next one stands in; None stops at them.
     """
 
     def __init__(
@@ -113,8 +116,10 @@ class ViewDataset(Dataset[Batch]):
         seed: int,
         augmentation: Augmentation | None = None,
         sizes: Sequence[int] | None = None,
+        skipped: SkipList | None = None,
     ) -> None:
         self.source, self.resolution, self.degradation = source, resolution, degradation
+        self.skipped = skipped
         self.image_size, self.seed, self.augmentation = image_size, seed, augmentation
         self.sizes = None if sizes is None else [resolution.effective(size) for size in sizes]
 
@@ -124,11 +129,7 @@ class ViewDataset(Dataset[Batch]):
     def __getitem__(self, key: BatchKey) -> Batch:
         samples, views, sizes = [], [], []
         for index in key.indices:
-            random = generator(self.seed, key.epoch, index, "views")
-            if self.augmentation is None:
-                sample = self.source[index]
-            else:
-                sample = self.augmentation.geometric(draw_sample(self.source, index, random), random)
+            sample, random = read_or_next(partial(self._read, key), index, len(self.source), self.skipped)
             drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
             samples.append(sample)
             sizes.append(drawn)
@@ -145,6 +146,13 @@ class ViewDataset(Dataset[Batch]):
             identity=torch.from_numpy(identity_array([s.identity for s in samples])),
             parts=None if any(p is None for p in parts) else torch.from_numpy(np.stack(parts).astype(np.int64)),  # type: ignore[arg-type]
         )
+
+    def _read(self, key: BatchKey, index: int) -> tuple[Sample, np.random.Generator]:
+        """A sample and the generator of everything that is drawn for it after its own augmentation."""
+        random = generator(self.seed, key.epoch, index, "views")
+        if self.augmentation is None:
+            return self.source[index], random
+        return self.augmentation.geometric(draw_sample(self.source, index, random), random), random
 
     def _views(
         self, image: UInt8[np.ndarray, "h h 3"], sizes: Sequence[int], random: np.random.Generator

@@ -23,6 +23,7 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
+from rscnet.data.skipping import tell_skipped
 from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import log_results
@@ -48,6 +49,8 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
     """
     trainer = module.trainer
     extra: dict[str, Any] = {"steps": module.global_step}
+    if not isinstance(module.network, RSCNet):
+        extra["skipped"] = tell_skipped(folder)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, Cost):
             extra["cost"] = callback.summary(trainer, module)
@@ -113,7 +116,8 @@ def write_tables(
         "by_sequence": {sequence: _keyed_by_text(rows) for sequence, rows in measured.by_sequence.items()},
         "protocol": asdict(data.protocol),
         "rivals": {label: _keyed_by_text(rows) for label, rows in tables.items() if label != name},
-        "samples": len(getattr(data, config.evaluation.split)),
+        "samples": len(data.readable(getattr(data, config.evaluation.split))),
+        "skipped": tell_skipped(folder),
         "split": config.evaluation.split,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         **extra,

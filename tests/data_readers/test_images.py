@@ -106,6 +106,18 @@ def test_text_missing_and_floating_point_are_named(tmp_path: Path) -> None:
         read_image(many)
 
 
+def test_a_picture_without_pixels_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"empty\.png: damaged or no picture \(unknown format\)"):
+        read_image(tmp_path / "empty.png")
+    whole = saved(tmp_path / "flat.bmp", Image.new("RGB", (3, 2)))
+    content = bytearray(whole.read_bytes())
+    content[18:22] = bytes(4)  # the width of its header
+    whole.write_bytes(content)
+    with pytest.raises(UserError, match=r"flat\.bmp: "):
+        read_image(whole)
+
+
 def test_list_of_a_folder(tmp_path: Path) -> None:
     for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "c.Tiff"):
         (tmp_path / name).write_bytes(b"")

@@ -98,7 +98,7 @@ def test_ranks_partition_each_batch(world):
 
 @pytest.mark.parametrize("world", [1, 2, 3, 8])
 def test_evaluation_covers_each_sample_once(world):
-    samplers = [EvaluationSampler(7, 2, 3, rank, world) for rank in range(world)]
+    samplers = [EvaluationSampler(range(7), 2, 3, rank, world) for rank in range(world)]
     keys = [key for sampler in samplers for key in sampler]
     assert sorted(i for key in keys for i in key.indices) == list(range(7))
     assert all(1 <= len(key.indices) <= 2 and key.views == 3 for key in keys)

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rscnet.errors import UserError
 from rscnet.ranks import is_rank_zero
 
 USAGE = """usage: python -m rscnet.run experiment=<name> [preset=cpu|gpu|paper|smoke] [key=value ...]
@@ -27,13 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _run(words)
-    except UserError as error:
-        label = "error" if is_rank_zero() else f"error on rank {os.environ.get('LOCAL_RANK', '?')}"
-        print("\n".join(f"{label}: {line}" for line in str(error).splitlines()), file=sys.stderr)
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+    except Exception as error:
+        from rscnet.failures import lines_of
+
+        lines = lines_of(error)
+        if not lines:
+            raise
+        label = "error" if is_rank_zero() else f"error on rank {os.environ.get('LOCAL_RANK', '?')}"
+        print("\n".join(f"{label}: {line}" for line in lines), file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _run(words: list[str]) -> None:

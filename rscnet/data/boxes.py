@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ Box = tuple[float, float, float, float]
 
 PERSON = "person"
 LARGEST = 2.0  # of the picture's longer side: nobody's box is larger, so the numbers are in other units
+FARTHEST = 1e9  # pixels: larger numbers, infinities and nan are no places in a picture
 SHOWN = 8
 
 
@@ -128,10 +128,16 @@ class BoxFile:
     def _person_category(self, categories: Any) -> Any:
         if not categories:
             return None
-        found = [c.get("id") for c in categories if isinstance(c, Mapping) and c.get("name") == PERSON]
+        found = person_categories(categories)
         if not found:
             raise UserError(f"{self.path}: categories: none is named '{PERSON}'; name it so, or leave `categories` out")
         return found[0]
+
+
+def person_categories(categories: Any) -> list[Any]:
+    """The ids of the categories of a COCO file that are named as a person."""
+    listed = categories if isinstance(categories, list) else []
+    return [entry.get("id") for entry in listed if isinstance(entry, Mapping) and entry.get("name") == PERSON]
 
 
 def box_problem(box: Sequence[float], width: int | None, height: int | None) -> str | None:
@@ -225,7 +231,7 @@ def _shared_tail(path: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(abs(value) <= FARTHEST)
 
 
 def _short(value: Any) -> str:

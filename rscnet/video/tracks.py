@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rscnet.data.boxes import PERSON, Box, box_problem
+from rscnet.data.boxes import Box, box_problem, person_categories
 from rscnet.errors import UserError
 
 TRACK_KEYS = ("track_id", "instance_id")
@@ -126,7 +126,7 @@ def _coco(path: Path, text: str, names: Sequence[str] | None, found: TrackFile) 
     ):
         raise UserError(f"tracks: {path}: expected an object with `images` and `annotations` (COCO's format)")
     frames = _frames(path, content["images"], names, found)
-    person = next((c.get("id") for c in content.get("categories") or [] if c.get("name") == PERSON), None)
+    person = next(iter(person_categories(content.get("categories"))), None)
     for i, entry in enumerate(content["annotations"]):
         if entry.get("iscrowd") or (person is not None and entry.get("category_id", person) != person):
             continue

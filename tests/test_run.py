@@ -105,6 +105,9 @@ def test_only_known_packages_are_called():
         check_targets({"a": {"b": [{}, {"_target_": "builtins.eval"}]}})
     with pytest.raises(UserError, match="is not allowed"):
         build({"_target_": "rscnet.resolution.ResolutionSet", "ranges": {"_target_": "os.getcwd"}, "eval": [2]})
+    for through in ("rscnet.tasks.train.shutil.rmtree", "rscnet.records.os.getcwd", "torch.nn.functional.math.sqrt"):
+        with pytest.raises(UserError, match="is not allowed"):
+            check_targets({"_target_": through})
 
 
 def test_a_constructor_that_fails_is_named():

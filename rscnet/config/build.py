@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 
 from rscnet.errors import UserError
 
@@ -16,9 +16,18 @@ ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning."
 
 def forbidden(target: object) -> str | None:
     """Why a `_target_` may not be called, or None."""
-    if str(target).startswith(ALLOWED_PREFIXES):
+    if str(target).startswith(ALLOWED_PREFIXES) and _at_home(str(target)):
         return None
     return f"'{target}' is not allowed; expected one of {', '.join(prefix + '*' for prefix in ALLOWED_PREFIXES)}"
+
+
+def _at_home(target: str) -> bool:
+    """Whether a name leads to something of an allowed package, not through one to what it imports."""
+    try:
+        home = getattr(get_object(target), "__module__", None)
+    except Exception:  # no such thing: whoever builds it says so
+        return True
+    return f"{home}.".startswith(ALLOWED_PREFIXES)
 
 
 def check_targets(node: Any, path: str = "") -> None:

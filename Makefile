@@ -10,7 +10,7 @@ DEMO   ?= rsc_small
 ABLATION ?= cpu64
 ARGS   ?=
 
-.PHONY: help run demo results test check lint bench body clean
+.PHONY: help run demo results test check lint bench soak fuzz body clean
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -45,6 +45,12 @@ check: $(BIN)/.installed ## validate an experiment and show its schedule without
 
 bench: $(BIN)/.installed ## measure against what the original does, into docs/benchmarks.md (8 minutes on 2 quiet cores)
 	$(BIN)/python scripts/benchmark.py $(ARGS)
+
+soak: $(BIN)/.installed ## kill a training 20 times and compare it with one that was left alone
+	$(BIN)/python scripts/soak.py $(ARGS)
+
+fuzz: $(BIN)/.installed ## 100,000 damaged files for every reader of files
+	$(BIN)/python scripts/fuzz.py $(ARGS)
 
 body: $(BIN)/.installed ## rebuild the embedded body from code
 	$(BIN)/python scripts/build_body.py

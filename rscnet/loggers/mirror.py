@@ -93,7 +93,8 @@ class Mirror(Logger):
         self._seen += 1
         if self._seen <= self._reached:
             return
-        self.logger.log_metrics(metrics, step)
+        # numbers as `metrics.jsonl` has them: a logger that is told a row again later writes the very same
+        self.logger.log_metrics({name: float(value) for name, value in metrics.items()}, step)
         self._reached = self._seen
         records.write_json(self._state, {"rows": self._reached})
 

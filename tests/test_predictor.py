@@ -176,8 +176,17 @@ def test_bad_pictures_are_refused(predictor: Predictor, noise: np.ndarray) -> No
         predictor.predict(noise)  # type: ignore[arg-type]
     with pytest.raises(UserError, match="picture 0: expected RGB bytes"):
         predictor.predict([noise.astype(np.float32)])
+    with pytest.raises(UserError, match="picture 0: expected RGB bytes"):
+        predictor.predict([noise[:0]])
     with pytest.raises(UserError, match=r"gone\.jpg: there is no such picture"):
         predictor.predict(["gone.jpg"])
+
+
+def test_a_box_of_one_pixel_is_the_lowest_resolution(predictor: Predictor, noise: np.ndarray) -> None:
+    [[person]] = predictor.predict([noise], [[[80, 60, 1, 1]]])
+    [[small]] = predictor.predict([noise], [[[80, 60, 12, 12]]])
+    assert person.scale_index == small.scale_index == len(predictor.trained.ranges) - 1
+    assert np.isfinite(person.vertices).all() and np.isfinite(person.keypoints_2d).all()
 
 
 def test_other_models_and_devices_are_refused(tmp_path: Path, checkpoint: Path) -> None:

@@ -99,6 +99,10 @@ def assert_same_run(folder: Path, reference: Path) -> None:
     assert results[0]["by_size"] == results[1]["by_size"]
 
 
+def test_two_runs_with_one_seed_are_the_same(reference, tmp_path):
+    assert_same_run(run(tmp_path, *QUICK), reference)
+
+
 @pytest.mark.parametrize("step", [7, 11], ids=["last of a stage", "inside the last stage"])
 def test_ctrl_c_and_the_same_command_again(reference, tmp_path, capsys, step):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:

@@ -106,7 +106,7 @@ def guided(name: str, count: int, seed: int, folder: Path) -> None:
     for module in [m for key, m in sys.modules.items() if key.startswith("rscnet.") and key != "rscnet.errors"]:
         for key, value in list(vars(module).items()):
             if callable(value) and getattr(value, "__module__", "") == module.__name__ and hasattr(value, "__code__"):
-                setattr(module, key, atheris.instrument_func(value))
+                setattr(module, key, atheris.instrument_func(value))  # type: ignore[attr-defined]
     words = [sys.argv[0], f"-runs={count}", f"-seed={seed + 1}", "-max_len=65536", "-verbosity=0", str(corpus)]
     atheris.Setup(words, one)
     atheris.Fuzz()

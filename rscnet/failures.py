@@ -20,7 +20,7 @@ def failure_line(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _FULL:
         return f"{error.filename or 'a file'}: the disk is full ({error.strerror}); make room, {AGAIN}"
     if isinstance(error, OSError) and error.errno in _REFUSED:
-        return f"{error.filename}: cannot be written ({error.strerror}); expected a folder that may be written to"
+        return f"{error.filename}: cannot be read or written ({error.strerror}); expected a place that may be"
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return (
             f"out of memory ({text[:120] or 'no reason given'}); lower curriculum.batch_scale, eval_batch_size or "

@@ -113,7 +113,7 @@ def test_a_flipped_bit_of_a_weight_is_found(stopped, tmp_path, capsys):
 def test_an_output_folder_that_cannot_be_one(tmp_path, capsys):
     (tmp_path / "taken").write_text("a file")
     line = failure(capsys, tmp_path / "taken")
-    assert str(tmp_path / "taken") in line and "cannot be written (Not a directory)" in line
+    assert str(tmp_path / "taken") in line and "cannot be read or written (Not a directory)" in line
 
 
 def test_a_loader_process_that_dies(tmp_path, capsys, monkeypatch):

@@ -12,7 +12,7 @@ from rscnet.failures import lines_of
     ("error", "parts"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "x/metrics.jsonl"), ["x/metrics.jsonl: the disk is full"]),
-        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x/y"), ["x/y: cannot be read or written (Not a directory)"]),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "x/y"), ["x/y: cannot be read or written (Not a dir"]),
         (MemoryError(), ["out of memory (no reason given)", "curriculum.batch_scale"]),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), ["out of memory ("]),
         (RuntimeError("DataLoader worker (pid(s) 1, 2) exited unexpectedly"), ["a loader process died", "workers"]),

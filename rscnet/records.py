@@ -137,6 +137,12 @@ class JsonLinesLogger(Logger):
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
+def logged(folder: Path, step: int) -> bool:
+    """Whether a run has logged a row of a step."""
+    path = folder / METRICS
+    return path.exists() and any(_step_of(line) == step for line in path.read_text().splitlines())
+
+
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])

@@ -51,7 +51,8 @@ def run(config: RunConfig) -> float | None:
     if is_rank_zero():  # the others find everything in place when they meet it in the trainer
         data.prepare("train", "val")
     module: pl.LightningModule = build(plain["model"], "model")
-    resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder / "checkpoints")
+    logged_every = plain["trainer"]["log_every_n_steps"]
+    resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
     records.JsonLinesLogger(folder).rewind(step)
@@ -101,13 +102,21 @@ def _trainer(plain: dict[str, Any], folder: Path, epochs: int, opened: Sequence[
     )
 
 
-def _newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
-    """The last checkpoint that is whole and its step; a damaged one is named and the one before is taken.
+def _newest_checkpoint(folder: Path, every: int) -> tuple[Path | None, int]:
+    """The checkpoint to go on from and its step: the newest that is whole and whose steps are all logged.
+
+    A step is logged after its checkpoint is written; where the process was killed in between, the run goes on from the
+    one before, and from nothing where there is none.
+
+    Args:
+        folder: of the run.
+        every: steps from one logged row to the next.
 
     Raises:
-        UserError: there are some, but none is whole, or one of them is of a later rscnet.
+        UserError: there are some, but none is whole, or one of them is not ours or of a later rscnet.
     """
-    paths = [folder / name for name in (LAST, PREVIOUS) if (folder / name).exists()]
+    whole: list[tuple[Path, int]] = []
+    paths = [path for name in (LAST, PREVIOUS) if (path := folder / "checkpoints" / name).exists()]
     for path in paths:
         try:
             _, content = load_weights(path)
@@ -116,10 +125,15 @@ def _newest_checkpoint(folder: Path) -> tuple[Path | None, int]:
             continue
         if configuration(content, path) is None:
             raise UserError(f"{path}: is no checkpoint of a run of ours; take it away, or fresh=true starts over")
-        return path, int(content["global_step"])
-    if paths:
+        whole.append((path, int(content["global_step"])))
+        if whole[-1][1] % every or records.logged(folder, whole[-1][1] - 1):
+            return whole[-1]
+    if paths and not whole:
         raise UserError(
-            f"{folder}: no checkpoint is whole; expected one to go on from; fresh=true starts over, "
-            f"init_from={folder / BEST} from the best weights"
+            f"{folder / 'checkpoints'}: no checkpoint is whole; expected one to go on from; fresh=true starts over, "
+            f"init_from={folder / 'checkpoints' / BEST} from the best weights"
         )
+    # two that nothing was logged of: the log was taken away, not cut off
+    if len(whole) > 1 or (whole and not (folder / records.METRICS).exists()):
+        return whole[0]
     return None, 0

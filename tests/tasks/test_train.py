@@ -134,6 +134,20 @@ def test_a_power_cut_costs_only_the_steps_since_the_checkpoint(reference, tmp_pa
     assert_same_run(folder, reference)
 
 
+@pytest.mark.parametrize(("cut", "begin"), [(12, "previous.ckpt"), (7, None)], ids=["two checkpoints", "one"])
+def test_killed_after_a_checkpoint_and_before_its_step_is_logged(reference, tmp_path, capsys, cut, begin):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        at_step(patch, cut, cut_power)
+        run(tmp_path, *QUICK)
+    (folder,) = {path.parent for path in tmp_path.rglob("metrics.jsonl")}
+    kept = [row for row in rows(folder) if row["step"] < content(folder)["global_step"] - 1]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    run(tmp_path, *QUICK)
+    out = capsys.readouterr().out
+    assert begin in out if begin else "going on from" not in out
+    assert_same_run(folder, reference)
+
+
 def test_fresh_starts_over(reference, tmp_path, capsys):
     copy = tmp_path / reference.relative_to(reference.parents[3])
     shutil.copytree(reference, copy)

@@ -192,7 +192,7 @@ def differences(found: Any, expected: Any, where: str) -> Iterator[str]:
         if not _same(found, expected):
             yield f"{where}: tensors differ"
     elif type(found) is not type(expected) or (found != expected and not (found != found and expected != expected)):
-        yield f"{where}: {found!r} instead of {expected!r}"
+        yield f"{where}: {repr(found)[:80]} instead of {repr(expected)[:80]}"
 
 
 def _same(found: torch.Tensor, expected: torch.Tensor) -> bool:

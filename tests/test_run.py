@@ -10,7 +10,7 @@ from rscnet.config.preflight import preflight
 from rscnet.errors import UserError
 from rscnet.run import main
 
-PRESETS = ["cpu", "gpu", "paper", "smoke"]
+PRESETS = ["cpu", "cpu64", "gpu", "paper", "smoke"]
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
 

@@ -15,14 +15,24 @@ NAMES = sorted(path.stem for path in Path("conf/ablation").glob("*.yaml") if pat
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
 
+def base_of(name: str) -> list[str]:
+    """What an ablation changes: the experiment of the sweep that runs it."""
+    for path in Path("conf/sweep").glob("ablation_*.yaml"):
+        params = yaml.safe_load(path.read_text())["hydra"]["sweeper"]["params"]
+        if name in params["ablation"].split(","):
+            return [f"experiment={params['experiment']}", "preset=smoke"]
+    return RSC
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_card_tells_the_truth_and_the_run_is_another_one(name):
-    config = compose([*RSC, f"ablation={name}"])
+    base = base_of(name)
+    config = compose([*base, f"ablation={name}"])
     preflight(config)
     assert config.ablation == name
     assert config.card is not None
     assert config.card.why
-    assert digest(science(config)) != digest(science(compose(RSC)))
+    assert digest(science(config)) != digest(science(compose(base)))
 
 
 def test_every_sweep_names_ablations_that_exist():

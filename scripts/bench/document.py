@@ -56,7 +56,8 @@ Machine: {machine["processor"]}, {machine["cores"]} cores, {machine["threads"]} 
     lines = [_row(rows[name]) for name in ROWS if name in rows]
     sections = [head + "\n".join(lines) + "\n", _agreement(rows)]
     missed = [f"- **{name}**: {reasons.get(name, 'no reason known yet')}" for name in missed_targets(results)]
-    sections.append("## Missed targets\n\n" + ("\n".join(missed) if missed else "None.") + "\n")
+    told = "Reasons as found on two cores of an AMD EPYC (`scripts/bench/why_missed.json`).\n\n"
+    sections.append("## Missed targets\n\n" + (told + "\n".join(missed) if missed else "None.") + "\n")
     if "encoder" in results:
         sections.append(_encoder(results["encoder"]))
     if "rasteriser" in results:

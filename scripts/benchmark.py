@@ -2,7 +2,7 @@
 
 python scripts/benchmark.py                             everything, about 8 minutes on 2 quiet cores
 python scripts/benchmark.py --parts contrastive,curves  some parts; of the others the file keeps what it has
-python scripts/benchmark.py --quick --output /tmp/here  tiny sizes: proves that it runs, measures nothing
+python scripts/benchmark.py --quick --output <folder>  tiny sizes: proves that it runs, measures nothing
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rscnet import records
+from rscnet.config.fingerprint import portable_words
 from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.render.figures import TITLES
@@ -76,7 +77,7 @@ def intervals(found: Sequence[Method]) -> dict[str, dict[str, dict[str, Mapping[
 def sweep_commands(folders: Sequence[Path]) -> list[str]:
     """The commands of all sweeps below some folders, as their records have them."""
     paths = [path for folder in folders for path in sorted(folder.rglob("sweep.json"))]
-    return [f"python -m rscnet.run -m {' '.join(json.loads(path.read_text())['words'])}" for path in paths]
+    return [f"python -m rscnet.run -m {portable_words(json.loads(path.read_text())['words'])}" for path in paths]
 
 
 def main() -> None:

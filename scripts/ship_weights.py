@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from rscnet import __version__, records
-from rscnet.config.fingerprint import portable
+from rscnet.config.fingerprint import portable, portable_words
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import save_safetensors
 from rscnet.temporal.learned import Learned
@@ -96,7 +96,7 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float, rec
         parameters=parameters / 1e6,
         image_size=config["image_size"],
         experiment=config["name"],
-        command=recipe or "`python -m rscnet.run " + " ".join(origin["command"][1:]) + "`",
+        command=recipe or f"`python -m rscnet.run {portable_words(origin['command'][1:])}`",
         commit=origin["commit"],
         start=PurePath(config["init_from"] or "random weights").name,
         seed=config["seed"],

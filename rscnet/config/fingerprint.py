@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -40,6 +40,11 @@ def portable(plain: dict[str, Any]) -> dict[str, Any]:
     """What a network needs to be rebuilt elsewhere: names and science of a plain configuration, no machine's paths."""
     chosen = {key: plain[key] for key in ("name", "preset", "seed")} | {key: _without(plain[key]) for key in SCIENCE}
     return chosen | {"init_from": plain["init_from"] and PurePath(plain["init_from"]).name}
+
+
+def portable_words(words: Sequence[str]) -> str:
+    """The words of a command without those that name one machine's folders."""
+    return " ".join(word for word in words if not word.startswith("paths."))
 
 
 def _without(node: Any) -> Any:

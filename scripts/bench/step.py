@@ -3,6 +3,7 @@ network nor contrastive term."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -28,7 +29,23 @@ from .timing import interleaved
 TOTAL_SCALE, ACROSS, FEATURE_WEIGHT = 60.0, 0.25, 0.1
 
 
-class OurStep:
+class Step(ABC):
+    """A training step that can be repeated."""
+
+    optimizer: torch.optim.Optimizer
+
+    @abstractmethod
+    def gradients(self) -> Tensor:
+        """The loss, with gradients left in the parameters."""
+
+    def __call__(self) -> Tensor:
+        """One step; its loss."""
+        loss = self.gradients()
+        self.optimizer.step()
+        return loss
+
+
+class OurStep(Step):
     """A training step of the configured module: losses, backward, optimiser."""
 
     def __init__(self, sizes: Sizes, half: bool = False, views: int | None = None, count: int | None = None) -> None:
@@ -48,14 +65,8 @@ class OurStep:
         total.backward()
         return total.detach()
 
-    def __call__(self) -> Tensor:
-        """One step; its loss."""
-        loss = self.gradients()
-        self.optimizer.step()
-        return loss
 
-
-class RivalStep:
+class RivalStep(Step):
     """The original's step on the same weights and the same batch."""
 
     def __init__(self, sizes: Sizes, ours: OurStep) -> None:
@@ -80,12 +91,6 @@ class RivalStep:
         total = TOTAL_SCALE * (supervised + ACROSS * (consistency + FEATURE_WEIGHT * contrastive))
         total.backward()
         return total.detach()
-
-    def __call__(self) -> Tensor:
-        """One step; its loss."""
-        loss = self.gradients()
-        self.optimizer.step()
-        return loss
 
 
 def same_network(network: RSCNet, views: int) -> Network:

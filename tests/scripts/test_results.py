@@ -22,7 +22,8 @@ def write(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
 
 def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
     sweep, docs = small_sweep(tmp_path / "sweep"), tmp_path / "docs"
-    (sweep / "sweep.json").write_text(json.dumps({"words": ["sweep=ablation_components", "preset=smoke"]}))
+    words = ["sweep=ablation_components", "preset=smoke", "paths.output=/one/machine"]
+    (sweep / "sweep.json").write_text(json.dumps({"words": words}))
     write(monkeypatch, sweep, "--evaluation", evaluation(tmp_path / "weights"), "--docs", docs)
     found = json.loads((docs / "results.json").read_text())
     assert found["pa_mpjpe"] == {
@@ -35,6 +36,7 @@ def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
     assert full["half_width"] == pytest.approx(12.7062)  # t(0.975, 1 degree) times 1
     words = (docs / "results.md").read_text()
     assert "-m sweep=ablation_components preset=smoke" in words and "| rsc_full | 2 |" in words
+    assert "/one/machine" not in words
     assert {path.name for path in (docs / "pictures").iterdir()} == {
         "results_weights.png",
         "results_ablation.png",

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,15 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 BLOCK, HEADER = 32 * 1024, 7
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+
+def ended(path: Path, seconds: float = 60.0) -> Path:
+    """The file once its last record is there: wandb's process writes it a little after the run's `finish`."""
+    deadline = time.monotonic() + seconds
+    while all(record.WhichOneof("record_type") != "exit" for record in records(path)):
+        assert time.monotonic() < deadline, f"{path} has no end"
+        time.sleep(0.05)
+    return path
 
 
 def records(path: Path) -> Iterator[Any]:
@@ -25,6 +35,8 @@ def records(path: Path) -> Iterator[Any]:
             continue
         expected, length, kind = struct.unpack("<IHB", content[at : at + HEADER])
         data = content[at + HEADER : at + HEADER + length]
+        if len(data) < length:
+            return  # is being written
         assert expected == zlib.crc32(bytes([kind]) + data)
         parts = data if kind in (FULL, FIRST) else parts + data
         at += HEADER + length

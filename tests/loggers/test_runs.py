@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import wandb_file
-from small_runs import PowerCut, at_step, cut_power, run
+from small_runs import SMALL, PowerCut, at_step, cut_power, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rscnet.run import main
 from rscnet.sweep.jobs import GROUP
 
 STEPS, CUT = 16, 13  # the checkpoint before the cut is of step 10, so that three steps are run twice
@@ -44,7 +45,8 @@ def rows(folder) -> list[dict]:
 @pytest.fixture(scope="module")
 def files(folder) -> list[Path]:
     """wandb writes one file per process."""
-    return sorted(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime)
+    found = map(wandb_file.ended, folder.glob("wandb/offline-run-*/*.wandb"))
+    return sorted(found, key=lambda path: path.parent.name)  # the names begin with the time
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +171,21 @@ def test_every_panel_of_the_dashboard_finds_its_values(history):
             assert name in logged
         if pattern := getattr(panel, "metric_regex", None):
             assert any(re.match(pattern, name) for name in logged)
+
+
+def test_an_evaluation_tells_the_names_that_a_training_tells(folder, history, tmp_path):
+    words = ["task=evaluate", f"checkpoint={folder}", "logger=wandb", f"output={tmp_path}", *SMALL]
+    for _ in range(2):
+        main(words)
+    runs = [wandb_file.history(wandb_file.ended(path)) for path in tmp_path.glob("wandb/offline-run-*/*.wandb")]
+    assert len(runs) == 2  # each evaluation is a run of its own
+    by_size = json.loads((tmp_path / "result.json").read_text())["by_size"]
+    for run_history in runs:
+        told = {name: value for row in run_history for name, value in row.items()}
+        assert {name for name in names(history) if name.startswith("eval/")} == {
+            n for n in told if n.startswith("eval/")
+        }
+        assert "results" in {name.split("/")[0] for name in told}
+        for size, row in by_size.items():
+            for metric, value in row.items():
+                assert told[f"eval/{metric}/{size}px"] == pytest.approx(value)

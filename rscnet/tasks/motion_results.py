@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
 
 from rscnet import records
 from rscnet.body.model import BodyModel
@@ -23,12 +22,9 @@ from rscnet.metrics.motion import MotionErrors
 from rscnet.metrics.truth import measure_body
 from rscnet.protocol import Protocol
 from rscnet.tasks.common import truth_bodies
+from rscnet.tasks.tables import error_table
 from rscnet.temporal.track import TemporalBackend, Track
 
-TITLES = {
-    "mpjpe": "MPJPE, mm", "pa_mpjpe": "PA-MPJPE, mm", "pve": "PVE, mm", "accel": "acceleration error, m/s²",
-    "jitter": "jitter, 10 m/s³",
-}  # fmt: skip
 UNREFINED = "none"
 
 
@@ -57,7 +53,7 @@ def write_motion_results(
     source = getattr(data, config.evaluation.split)
     bodies = truth_bodies(config.plain(), Protocol(gendered=source.gendered), body)
     tables, truth = measure_motion(others, body, source, data.resolution.eval_sizes, bodies)
-    say(motion_table(tables))
+    say(error_table(tables, methods="temporal"))
     result = {
         "by_size": _as_text(tables[name]),
         "rivals": {label: _as_text(rows) for label, rows in tables.items() if label != name},
@@ -96,22 +92,6 @@ def measure_motion(
         for name, by_size in metrics.items()
     }
     return tables, float(true_motion.compute()["jitter"])
-
-
-def motion_table(tables: Mapping[str, ErrorTable]) -> Table:
-    """Rows are metrics and back-ends, columns sizes; the best figure of a column is bold."""
-    sizes = list(next(iter(tables.values())))
-    shown = Table(title="errors by size of the person crop (lower is better)")
-    for heading in ("metric", "temporal", *(f"{size} px" for size in sizes)):
-        shown.add_column(heading, justify="right" if heading.endswith("px") else "left")
-    for metric, title in TITLES.items():
-        best = {size: min(rows[size][metric] for rows in tables.values()) for size in sizes}
-        for label, rows in tables.items():
-            values = [(rows[size][metric], best[size]) for size in sizes]
-            cells = [f"[bold]{value:.1f}[/bold]" if value == least else f"{value:.1f}" for value, least in values]
-            shown.add_row(title, label, *cells)
-        shown.add_section()
-    return shown
 
 
 def _as_text(rows: ErrorTable) -> dict[str, dict[str, float]]:

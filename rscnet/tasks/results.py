@@ -34,7 +34,7 @@ from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
 from rscnet.tasks.common import data_for, measure, rival, truth_bodies
 from rscnet.tasks.motion_results import backends, write_motion_results
-from rscnet.tasks.tables import sequence_table, table
+from rscnet.tasks.tables import error_table, sequence_table
 from rscnet.tasks.textures import write_textures
 from rscnet.temporal.learned import refine_one
 from rscnet.trained import Trained
@@ -103,7 +103,7 @@ def write_tables(
         tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
     if not is_rank_zero():  # all ranks measure, the first one writes
         return tables
-    say(table(tables))
+    say(error_table(tables))
     if measured.by_sequence:
         say(sequence_table(measured.by_sequence))
     error_curves(folder / CURVE, tables)

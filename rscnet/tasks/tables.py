@@ -8,23 +8,32 @@ from rich.table import Table
 
 from rscnet.callbacks.errors import ErrorTable
 
-LOWER_IS_BETTER = {"mpjpe": True, "pa_mpjpe": True, "pve": True, "pck": False, "auc": False}
+ROWS = {
+    "mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE", "pck": "PCK % (higher is better)",
+    "auc": "AUC % (higher is better)", "accel": "acceleration error, m/s²", "jitter": "jitter, 10 m/s³",
+}  # fmt: skip
+HIGHER_IS_BETTER = ("pck", "auc")
 
 
-def table(tables: Mapping[str, ErrorTable]) -> Table:
-    """Rows are methods and metrics, columns sizes; the best figure of a column is bold."""
+def error_table(tables: Mapping[str, ErrorTable], methods: str = "method") -> Table:
+    """Rows are metrics and methods, columns sizes; the best figure of a column is bold.
+
+    Args:
+        tables: errors by method, size in pixels and metric.
+        methods: heading of the methods' column.
+    """
     sizes = list(next(iter(tables.values())))
-    shown = _with_columns("errors in mm by size of the person crop (lower is better)", ("metric", "method"), sizes)
-    for metric, lower in LOWER_IS_BETTER.items():
+    shown = _with_columns("errors in mm by size of the person crop (lower is better)", ("metric", methods), sizes)
+    for metric, title in ROWS.items():
         measured = {label: rows for label, rows in tables.items() if all(metric in rows[size] for size in sizes)}
         if not measured:
             continue
-        best = {size: (min if lower else max)(rows[size][metric] for rows in measured.values()) for size in sizes}
-        name = metric.upper().replace("_", "-") + ("" if lower else " % (higher is better)")
+        first = max if metric in HIGHER_IS_BETTER else min
+        best = {size: first(rows[size][metric] for rows in measured.values()) for size in sizes}
         for label, rows in measured.items():
-            row = [(rows[size][metric], best[size]) for size in sizes]
-            cells = [f"[bold]{value:.1f}[/bold]" if value == first else f"{value:.1f}" for value, first in row]
-            shown.add_row(name, label, *cells)
+            values = [(rows[size][metric], best[size]) for size in sizes]
+            cells = [f"[bold]{value:.1f}[/bold]" if value == least else f"{value:.1f}" for value, least in values]
+            shown.add_row(title, label, *cells)
         shown.add_section()
     return shown
 

@@ -1,5 +1,9 @@
-"""The entrypoint with notes of what each rank of a training saw: `python ddp_driver.py <folder> <words>`."""
+"""The entrypoint with notes of what each rank of a training saw: `python ddp_driver.py <folder> <words>`.
 
+`POISON=<rank>:<step>` puts a value that is no number into that rank's pictures of that step.
+"""
+
+import math
 import os
 import sys
 from pathlib import Path
@@ -19,6 +23,8 @@ def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
     seeded(self, trainer, pl_module, batch, batch_idx)
     notes["identities"].append(batch.identity)
     notes["seeds"].append(torch.initial_seed())
+    if os.environ.get("POISON") == f"{trainer.global_rank}:{trainer.global_step}":
+        batch.views[0, 0, 0, 3, 3] = math.nan
 
 
 def on_train_end(self, trainer, pl_module):

@@ -21,8 +21,8 @@ BATCHES = [8] + [4] * 3 + [3] * 8  # those of 3 samples do not split evenly
 SHORT = ["curriculum.stages.stage3=null"]
 
 
-def start(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+def start(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **variables}
     return subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=280)
 
 
@@ -69,6 +69,19 @@ def test_two_processes_measure_what_one_measures(trained, tmp_path):
     for size, row in result["by_size"].items():
         assert alone["by_size"][size] == pytest.approx(row, rel=1e-6)
         assert alone["rivals"]["mean_pose"][size] == pytest.approx(result["rivals"]["mean_pose"][size], rel=1e-6)
+
+
+def test_all_ranks_skip_a_step_that_one_of_them_cannot_take(tmp_path):
+    words = ["experiment=rsc_full", *SHORT, "curriculum.stages.stage2=null", "callbacks.nonfinite.action=skip"]
+    words += ["evaluation.rivals={}", f"paths.output={tmp_path}", *TWO_RANKS]
+    done = start(str(DRIVER), str(tmp_path), *words, POISON="1:2")
+    assert done.returncode == 0, done.stderr
+    (kept,) = tmp_path.rglob("nonfinite/*-rank1.pt")
+    assert torch.load(kept, weights_only=True)["step"] == 2
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    for name, weight in first["weights"].items():
+        assert torch.equal(weight, second["weights"][name]) and weight.isfinite().all(), name
+    assert int(first["queue"]["filled"]) == int(second["queue"]["filled"]) == 8 * 2 + 4 * 2 * 3  # of three steps two
 
 
 def test_ranks_with_different_configurations_are_stopped(tmp_path):

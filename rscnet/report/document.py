@@ -40,6 +40,10 @@ class Series:
     colour: int = 0
     dashed: bool = False
 
+    def marked(self, panel: Panel) -> bool:
+        """Whether its points are drawn; a single one would be invisible as a line."""
+        return len(self.x) == 1 or (panel.markers and not self.dashed)
+
 
 @dataclass(frozen=True)
 class Panel:

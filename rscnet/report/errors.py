@@ -43,7 +43,8 @@ def sizes_of(methods: Sequence[Method]) -> list[int]:
 
 
 def ordered(methods: Sequence[Method], baselines: Sequence[str]) -> tuple[list[Method], Method | None]:
-    """The baseline first, then methods from the largest mean PA-MPJPE to the smallest, then those without errors.
+    """The baseline first, then methods as the sweep lists them, or without a sweep from the largest mean PA-MPJPE to the
+    smallest, then those without errors.
 
     Args:
         methods: all.
@@ -53,7 +54,11 @@ def ordered(methods: Sequence[Method], baselines: Sequence[str]) -> tuple[list[M
         UserError: baselines that were asked for, none of which is there.
     """
     measured = {m.label: e["pa_mpjpe", MEAN].mean for m in methods if ("pa_mpjpe", MEAN) in (e := errors_of(m))}
-    ranked = sorted(methods, key=lambda method: -measured.get(method.label, float("-inf")))
+    numbers = [method.runs[0].number for method in methods]
+    if None in numbers or len(set(numbers)) < len(numbers):  # no sweep, or several
+        ranked = sorted(methods, key=lambda method: -measured.get(method.label, float("-inf")))
+    else:
+        ranked = sorted(methods, key=lambda method: method.runs[0].number or 0)
     ranked = [m for m in ranked if m.label in measured] + [m for m in ranked if m.label not in measured]
     if not measured:
         return ranked, None

@@ -107,7 +107,7 @@ def _chart(chart: Chart) -> str:
                 figure.add_trace(area, row=row, col=col)
             line = go.Scatter(
                 x=list(series.x), y=list(series.y), showlegend=series.label not in known,
-                mode="lines+markers" if panel.markers and not series.dashed else "lines",
+                mode="lines+markers" if series.marked(panel) else "lines",
                 line={"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"}, **shared,
             )  # fmt: skip
             figure.add_trace(line, row=row, col=col)

@@ -37,7 +37,7 @@ def write_png(chart: Chart, path: Path) -> None:
 def _draw(axis: Axes, panel: Panel) -> None:
     for series in panel.series:
         colour = colour_of(panel, series)
-        style, marker = "--" if series.dashed else "-", "o" if panel.markers and not series.dashed else None
+        style, marker = "--" if series.dashed else "-", "o" if series.marked(panel) else None
         axis.plot(
             series.x, series.y, style, label=series.label, color=colour, marker=marker, markersize=4, linewidth=1.6
         )

@@ -28,6 +28,7 @@ class Run:
     config: Mapping[str, Any]
     result: Mapping[str, Any] | None
     failure: str = ""
+    number: int | None = None  # of the job in its sweep
 
     @property
     def status(self) -> Literal["complete", "unfinished", "failed"]:
@@ -126,7 +127,7 @@ def find_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:
                 if run is not None:
                     found[run.folder.resolve()] = run
         for path in sorted(folder.rglob("jobs/*.json")):
-            lost += _tell_failure(path, found)
+            lost += _tell_job(path, found)
     if not found:
         raise UserError(f"input: no run folder (config.yaml, provenance.json) in {', '.join(map(str, folders))}")
     return list(found.values()), lost
@@ -143,12 +144,16 @@ def _read(path: Path) -> Run | None:
     return Run(path.parent, config, _json(path.parent / records.RESULT))
 
 
-def _tell_failure(path: Path, found: Mapping[Path, Run]) -> list[str]:
-    """Notes in its run why a job of a sweep failed; tells it where there is no run folder."""
+def _tell_job(path: Path, found: Mapping[Path, Run]) -> list[str]:
+    """Notes in its run the number of a sweep's job and why it failed; tells that where there is no run folder."""
     job = _json(path)
-    if not isinstance(job, Mapping) or job.get("status") != "failed":
+    if not isinstance(job, Mapping):
         return []
     run = found.get((path.parents[1] / job["folder"]).resolve()) if job.get("folder") else None
+    if run is not None and isinstance(job.get("number"), int):
+        run.number = job["number"]
+    if job.get("status") != "failed":
+        return []
     message = str(job.get("message") or "failed")
     if run is None:
         return [f"{job.get('name', path.stem)}: {message}"]

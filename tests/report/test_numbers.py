@@ -105,6 +105,22 @@ def test_the_ablation_table_has_deltas_to_the_baseline_and_the_best_bold(documen
     assert table(document, "Errors by method and resolution", "PA-MPJPE in mm")["rsc_full"]["16 px"].note == "−39.5"  # type: ignore[union-attr]
 
 
+def test_methods_of_a_sweep_stand_in_its_order(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    for number, (ablation, error) in enumerate([("r", 2), ("hr_only", 9), ("r_s", 5), ("r_c", 3)]):
+        folder = write_run(tmp_path, config("rsc_full", ablation), errors(error, error))
+        job = {"folder": str(folder.relative_to(tmp_path)), "number": 10 - number, "status": "complete"}
+        (tmp_path / "jobs" / f"{ablation}.json").write_text(json.dumps(job))
+
+    def order() -> list[str]:
+        found = table(compile_report([tmp_path], None, BASELINES), "Errors by method and resolution", "MPJPE in mm")
+        return [label for label in found if label != "mean_pose"]
+
+    assert order() == ["hr_only", "r_c", "r_s", "r"]  # the baseline first
+    (tmp_path / "jobs" / "r.json").unlink()
+    assert order() == ["hr_only", "r_s", "r_c", "r"]  # by error where one of them is of no sweep
+
+
 def test_another_baseline_can_be_asked_for(sweep):
     rows = table(compile_report([sweep], "rsc_full", BASELINES), "Errors by method and resolution", "MPJPE in mm")
     assert rows["hr_baseline"]["16 px"].note == "+79.0"  # type: ignore[union-attr]

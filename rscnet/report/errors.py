@@ -43,8 +43,8 @@ def sizes_of(methods: Sequence[Method]) -> list[int]:
 
 
 def ordered(methods: Sequence[Method], baselines: Sequence[str]) -> tuple[list[Method], Method | None]:
-    """The baseline first, then methods as the sweep lists them, or without a sweep from the largest mean PA-MPJPE to the
-    smallest, then those without errors.
+    """The baseline first, then methods as their sweep lists them, or without one from the largest mean PA-MPJPE to
+    the smallest, then those without errors.
 
     Args:
         methods: all.

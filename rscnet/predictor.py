@@ -22,7 +22,9 @@ from rscnet.geometry.cameras import to_pixels
 from rscnet.geometry.rotations import matrix_to_axis_angle
 from rscnet.joints import TRAINING_49
 from rscnet.losses.posed import pose_bodies
+from rscnet.models.folded import folded
 from rscnet.models.onnx import onnx_network
+from rscnet.models.rscnet import RSCNet
 from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Prediction
@@ -129,7 +131,8 @@ class Predictor:
     def __init__(self, trained: Trained, device: str = "auto", box_scale: float = 1.2, bilinear: bool = False) -> None:
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
-        self._network = trained.network.to(self.device).eval()
+        network = trained.network.to(self.device).eval()
+        self._network = folded(network) if isinstance(network, RSCNet) else network
         self._body = trained.body.to(self.device)
 
     @classmethod

@@ -1,0 +1,64 @@
+"""The folded encoder says what the encoder says: at every scale, for mixed batches, with and without oneDNN."""
+
+import pytest
+import torch
+from torch import nn
+
+from rscnet.models.folded import FoldedResNet
+from rscnet.models.resnet import ResolutionAwareResNet
+
+SCALES = torch.tensor([4, 0, 3, 3, 1])
+
+
+def trained_like(depth: int, aware: bool = True) -> ResolutionAwareResNet:
+    """An encoder whose statistics, affine maps and coefficients are not what they start from."""
+    torch.manual_seed(depth)
+    encoder = ResolutionAwareResNet(depth, width=0.125, resolution_aware=aware).eval()
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
+            for tensor in (module.running_var, module.weight):
+                nn.init.uniform_(tensor, 0.5, 1.0)  # type: ignore[arg-type]
+            nn.init.normal_(module.bias, std=0.1)
+    for name, tensor in encoder.named_parameters():
+        if name.endswith("alphas"):
+            nn.init.uniform_(tensor, -0.5, 1.5)
+    return encoder
+
+
+@pytest.fixture
+def views() -> torch.Tensor:
+    return torch.randn(5, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("depth", [18, 50])
+def test_same_maps_after_every_stage(depth: int, onednn: bool, views: torch.Tensor, monkeypatch) -> None:
+    if not onednn:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    encoder = trained_like(depth)
+    quick = FoldedResNet(encoder)
+    for rows in (slice(0, 5), slice(2, 4), slice(0, 1)):  # mixed, of one scale, a single picture
+        found, expected = quick.stages(views[rows], SCALES[rows]), encoder.stages(views[rows], SCALES[rows])
+        for map_found, map_expected in zip(found, expected, strict=True):
+            torch.testing.assert_close(map_found, map_expected, rtol=1e-5, atol=1e-5 * float(map_expected.abs().max()))
+        torch.testing.assert_close(quick(views[rows], SCALES[rows]), found[-1])
+
+
+@torch.no_grad()
+def test_plain_networks_ignore_the_scale(views: torch.Tensor) -> None:
+    encoder = trained_like(18, aware=False)
+    torch.testing.assert_close(FoldedResNet(encoder)(views, SCALES), encoder(views, SCALES), rtol=1e-5, atol=1e-4)
+
+
+@torch.no_grad()
+def test_a_snapshot_leaves_the_network_as_it_is(views: torch.Tensor) -> None:
+    encoder = trained_like(18)
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    quick = FoldedResNet(encoder)
+    first = quick(views, SCALES)
+    for name, tensor in encoder.state_dict().items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+    encoder.layer1.alphas.zero_()
+    torch.testing.assert_close(quick(views, SCALES), first)

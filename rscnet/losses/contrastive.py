@@ -69,14 +69,19 @@ class FeatureQueue(nn.Module):
         self.cursor.copy_((self.cursor + len(features)) % size)
         self.filled.copy_((self.filled + len(features)).clamp(max=size))
 
-    def sample(self, count: int | None) -> tuple[Float[Tensor, "c d"], Int[Tensor, "c 2"]]:
-        """Features and identities of `count` random entries (torch's generator), or of all where there are fewer."""
+    def held(self) -> tuple[Float[Tensor, "c d"], Int[Tensor, "c 2"]]:
+        """Features and identities of all entries: views, which the next append may overwrite."""
         filled = len(self)
-        if count is None or count >= filled:
-            # a copy, so that appending does not spoil a graph that is still to be differentiated
-            return self.features[:filled].clone(), self.identity[:filled]
-        chosen = torch.randperm(filled, device=self.features.device)[:count]
-        return self.features[chosen], self.identity[chosen]
+        return self.features[:filled], self.identity[:filled]
+
+    def left_out(self, count: int | None) -> Bool[Tensor, "c"]:
+        """True for each entry that a random draw of `count` (torch's generator) leaves out; nowhere without a count, or
+        where there are fewer entries."""
+        filled = len(self)
+        out = torch.zeros(filled, dtype=torch.bool, device=self.features.device)
+        if count is not None and count < filled:
+            out[torch.randperm(filled, device=out.device)[count:]] = True
+        return out
 
 
 def _gathered(rows: Tensor) -> Tensor:
@@ -150,18 +155,36 @@ class ContrastiveLoss(nn.Module):
             positives = (features if keys is None else keys.float()).detach()
             if self.training:
                 self.queue.enqueue(positives, identity.repeat(views, 1))
-            entries, owners = self.queue.sample(self.negatives)
-            same = (identity[:, None] == owners[None]).all(-1)
-            denominator = self._negatives(features, entries, same.repeat(views, 1)).unflatten(0, (views, -1))
+            entries, owners = self.queue.held()
+            same = (identity[:, :1] == owners[:, 0]) & (identity[:, 1:] == owners[:, 1])
+            barred = same | self.queue.left_out(self.negatives)
+            by_view = features.unflatten(0, (views, -1))
+            denominator = self._negatives(by_view[1:], entries, barred)  # the highest resolution is never an anchor
             high, low = scale_pairs(views, features.device)
-            anchor = features.unflatten(0, (views, -1))[low][..., None, :]
             positive = positives.unflatten(0, (views, -1))[high][..., None, :]
-            logits = similarity(anchor, positive, self.kernel)[..., 0, 0] / self.temperature
-            per_pair = info_nce(logits, denominator[low]).mean(-1)
+            logits = similarity(by_view[low][..., None, :], positive, self.kernel)[..., 0, 0] / self.temperature
+            per_pair = info_nce(logits, denominator[low - 1]).mean(-1)
             return (pair_weights(views, self.pair_weights, features.device) * per_pair).sum()
 
     def _negatives(
-        self, features: Float[Tensor, "m d"], entries: Float[Tensor, "q d"], same: Bool[Tensor, "m q"]
-    ) -> Float[Tensor, "m"]:
-        logits = similarity(features, entries, self.kernel) / self.temperature
-        return logits.masked_fill(same, -torch.inf).logsumexp(-1)
+        self, anchors: Float[Tensor, "v n d"], entries: Float[Tensor, "c d"], barred: Bool[Tensor, "n c"]
+    ) -> Float[Tensor, "v n"]:
+        """Logsumexp over the entries that are not barred of each anchor's similarity over the temperature.
+
+        Entries are read where they lie: scaling and barring logits is many times cheaper than gathering and normalising
+        entries. The slope is formed at once, so that no logits are kept, and the queue may change before backward.
+        """
+        length = torch.linalg.vector_norm(entries, dim=-1)
+        if self.kernel == "cosine":
+            anchors, own = F.normalize(anchors, dim=-1), 0.0
+            scale, offset = length.clamp(min=1e-12).reciprocal(), torch.zeros_like(length)
+        else:
+            own, scale, offset = anchors.square().sum(-1), torch.full_like(length, 2.0), -length.square()
+        scale, offset = scale / self.temperature, (offset / self.temperature).masked_fill(barred, -torch.inf)
+        with torch.no_grad():
+            logits = torch.addcmul(offset, anchors @ entries.mT, scale)
+            total = logits.logsumexp(-1)
+            # of an anchor without any negative the total is minus infinity, and no entry has a share in it
+            shares = logits.sub_(total.clamp(min=torch.finfo(total.dtype).min)[..., None]).exp_()
+            slope = shares.mul_(scale) @ entries
+        return total + ((anchors - anchors.detach()) * slope).sum(-1) - own / self.temperature

@@ -99,7 +99,9 @@ def test_equals_a_plain_loop(kernel):
     features, old = drawn(views * people, 8, seed=4), drawn(10, 8, seed=5)
     identity, old_identity = names(0, 1, 2, 3), names(0, 7, 8, 9, 2, 11, 12, 13, 14, 15)
     loss = ContrastiveLoss(queue_of(old, old_identity), temperature, kernel, negatives=None)
-    actual = loss(features, identity, views)
+    learned = features.clone().requires_grad_()
+    actual = loss(learned, identity, views)
+    by_hand = features.clone().requires_grad_()
 
     def close(a, b):
         cosine = (a * b).sum() / (a.norm() * b.norm())
@@ -109,11 +111,13 @@ def test_equals_a_plain_loop(kernel):
     expected = torch.zeros(())
     for i, j in [(0, 1), (0, 2), (1, 2)]:
         for n in range(people):
-            anchor, positive = features[j * people + n], features[i * people + n]
+            anchor, positive = by_hand[j * people + n], features[i * people + n]
             others = sum(close(anchor, f) for f, who in entries if not torch.equal(who, identity[n]))
             term = -torch.log(close(anchor, positive) / (close(anchor, positive) + others))
             expected = expected + (j - i) / views * term / people
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    (slope,), (expected_slope,) = torch.autograd.grad(actual, learned), torch.autograd.grad(expected, by_hand)
+    torch.testing.assert_close(slope, expected_slope, rtol=1e-4, atol=1e-5)
 
 
 def test_extreme_similarities_stay_finite():
@@ -125,15 +129,25 @@ def test_extreme_similarities_stay_finite():
 
 
 def test_fewer_negatives_are_a_random_subset():
-    queue = queue_of(torch.arange(12.0).view(12, 1), names(*range(12)), size=16)
+    queue = queue_of(drawn(12, 1, seed=1), names(*range(12)), size=16)
     torch.manual_seed(0)
-    draws = [queue.sample(5) for _ in range(40)]
-    for features, identity in draws:
-        assert len(set(features[:, 0].tolist())) == 5 and features[:, 0].tolist() == identity[:, 1].tolist()
-    assert len(set().union(*({*f[:, 0].tolist()} for f, _ in draws))) == 12
+    draws = [queue.left_out(5) for _ in range(40)]
+    assert {int(left_out.sum()) for left_out in draws} == {7}
+    assert torch.stack(draws).any(0).all() and not torch.stack(draws).all(0).any()
     torch.manual_seed(0)
-    assert torch.equal(queue.sample(5)[0], draws[0][0])
-    assert len(queue.sample(99)[0]) == len(queue.sample(None)[0]) == 12
+    assert torch.equal(queue.left_out(5), draws[0])
+    assert not queue.left_out(99).any() and len(queue.left_out(None)) == 12
+
+
+@pytest.mark.parametrize("kernel", ["cosine", "mse"])
+def test_entries_left_out_of_the_draw_do_not_count(kernel):
+    entries, features = drawn(12, 4, seed=1), drawn(4, 4, seed=2)
+    loss = ContrastiveLoss(queue_of(entries, names(*range(10, 22))), 2.0, kernel, negatives=5).eval()
+    torch.manual_seed(3)
+    drawn_only = entries[~loss.queue.left_out(5)]
+    expected = ContrastiveLoss(queue_of(drawn_only, names(*range(5, 10))), 2.0, kernel, negatives=None).eval()
+    torch.manual_seed(3)
+    torch.testing.assert_close(loss(features, names(0, 1), 2), expected(features, names(0, 1), 2))
 
 
 def test_queue_is_first_in_first_out_and_wraps():

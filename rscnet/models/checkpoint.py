@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import pickle
+import re
 import tempfile
 import warnings
 import zipfile
@@ -25,8 +26,24 @@ Allowed = Mapping[str, Sequence[str]]
 `init_allow` gives them."""
 
 # Names under which other programs keep the weights inside a checkpoint: Lightning, the official releases.
-WRAPPERS = ("state_dict", "model")
+WRAPPERS = ("state_dict", "model", "model_state_dict")
 LISTED = 8
+
+
+class _Aside:
+    """Stands for what programs save beside weights, such as numbers of NumPy and arguments: none of it is made."""
+
+    def __new__(cls, *_: Any) -> _Aside:
+        return object.__new__(cls)
+
+    def __setstate__(self, _: Any) -> None:
+        return
+
+
+ASIDE = [
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *("numpy.ndarray", "numpy.dtype", "_codecs.encode", "argparse.Namespace", "pathlib.PosixPath"),
+]
 
 
 def load_weights(path: str | Path) -> tuple[State, dict[str, Any]]:
@@ -43,7 +60,9 @@ def load_weights(path: str | Path) -> tuple[State, dict[str, Any]]:
     try:
         state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path}: holds more than plain weights or is damaged, and is not loaded") from error
+        called = re.search(r"GLOBAL (\S+) was not", str(error))
+        what = f"it calls for {called[1]}" if called else _first_line(error)
+        raise UserError(f"{path}: holds more than plain weights or is damaged, and is not loaded ({what})") from error
     except Exception as error:  # a damaged file may fail in any way
         raise UserError(f"{path}: damaged or not a weights file ({_first_line(error)}); fetch it again") from error
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
@@ -63,7 +82,8 @@ def _read_torch(path: Path) -> tuple[State, dict[str, Any]]:
                 raise ValueError(f"wrong checksum of {damaged}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a damaged file torch has more to say than one line
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_Aside, name) for name in ASIDE]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(content, Mapping):
         raise ValueError("not a mapping")
     for wrapper in WRAPPERS:

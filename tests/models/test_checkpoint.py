@@ -1,5 +1,8 @@
+import argparse
 import os
+from pathlib import PurePosixPath
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -54,7 +57,25 @@ def test_failed_saving_leaves_the_old_file(tmp_path, module):
     assert load_weights(path)[1] == {"n": "1"} and os.listdir(tmp_path) == ["w.safetensors"]
 
 
-@pytest.mark.parametrize("wrapper", ["state_dict", "model", None])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_programs_keep_beside_weights_is_no_obstacle(tmp_path, module, zipped):
+    content = {
+        "model": module.state_dict(),
+        "best": np.float64(53.2),
+        "order": np.arange(3),
+        "args": argparse.Namespace(lr=5e-5, names=np.array(["a", None], object)),
+    }
+    torch.save(content, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped)
+    assert_same(load_weights(tmp_path / "w.pt")[0], module)
+
+
+def test_anything_else_is_named(tmp_path, module):
+    torch.save({"model": module.state_dict(), "path": PurePosixPath("a")}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"not loaded \(it calls for pathlib\.PurePosixPath\)"):
+        load_weights(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("wrapper", ["state_dict", "model", "model_state_dict", None])
 def test_checkpoints_bare_and_wrapped(tmp_path, module, wrapper):
     path = tmp_path / "w.ckpt"
     torch.save({wrapper: module.state_dict(), "epoch": 2} if wrapper else module.state_dict(), path)

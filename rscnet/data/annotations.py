@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -33,7 +34,8 @@ REQUIRED = ("imgname", "center", "scale")
 
 # SPIN writes letters and, where it reads them, counts -1 (unknown), 0 (male), 1 (female).
 _GENDERS = {word: i for i, name in enumerate(GENDERS) for word in (name, name[0])}
-_GENDERS |= {"": 0, "-1": 0, "0": 1, "1": 2}
+_GENDERS |= {"": 0, "-1": 0, "0": 1, "1": 2, "none": 0, "u": 0, "unknown": 0}
+FOR_ALL = ("has_smpl", "gender")  # one value may stand for all rows
 
 
 def read_annotations(path: Path, bad: dict[int, str] | None = None) -> dict[str, np.ndarray]:
@@ -52,13 +54,17 @@ def read_annotations(path: Path, bad: dict[int, str] | None = None) -> dict[str,
         with np.load(path, allow_pickle=False) as content:
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise UserError(f"{path}: holds a single array, expected an npz with fields {', '.join(REQUIRED)}, ...")
-            fields = {name: _field(content, name, path, bad) for name in (*TEXTS, *ROWS) if name in content}
+            fields = {name: _field(content, name, path) for name in (*TEXTS, *ROWS) if name in content}
+            for name in FOR_ALL:
+                if name in fields and "imgname" in fields and fields[name].shape == (1,):
+                    fields[name] = np.repeat(fields[name], len(fields["imgname"]))
     except UserError:
         raise
     except Exception as error:  # a damaged archive may fail in any way
         reason = reason_of(error)
         raise UserError(f"{path}: cannot be read as an npz ({reason}); expected a file in SPIN's format") from None
     _check_rows(fields, path, bad)
+    _check_finite(fields, path, bad)
     if "gender" in fields:
         fields["gender"] = _genders(fields["gender"], path)
     return fields
@@ -116,22 +122,43 @@ def _refuse(bad: dict[int, str] | None, row: int, problem: str) -> None:
     bad.setdefault(row, problem)
 
 
-def _field(content: np.lib.npyio.NpzFile, name: str, path: Path, bad: dict[int, str] | None) -> np.ndarray:
+def _check_finite(fields: dict[str, np.ndarray], path: Path, bad: dict[int, str] | None) -> None:
+    """Refuses what is not finite, but where it stands for what is not labelled: zeros take its place there."""
+    for name, values in fields.items():
+        if name in TEXTS or np.isfinite(values).all():
+            continue
+        if name in ("part", "openpose", "S"):
+            unlabelled = ~(values[..., -1:] > 0)
+        else:
+            unlabelled = np.zeros(values.shape, bool)
+            if name in ("pose", "shape") and "has_smpl" in fields:
+                unlabelled[fields["has_smpl"] == 0] = True
+        fields[name] = values = np.where(unlabelled & ~np.isfinite(values), 0, values)
+        for row in np.unique(np.argwhere(~np.isfinite(values))[:, 0]):
+            _refuse(bad, int(row), f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
+
+
+def _field(content: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
     values = npz_member(content, name, path, ARRAYS, "annotation file")
-    if not isinstance(values, np.ndarray) or not values.ndim:
+    if not isinstance(values, np.ndarray) or not (values.ndim or name in FOR_ALL):
         raise UserError(f"{path}: {name}: expected an array with a row for each person")
+    values = np.atleast_1d(values)
     if values.dtype.hasobject:
         values = _plain_array(values, name, path)
-    # one column for one value a row is as good
-    if not ROWS.get(name) and values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path, bad)
+    row = ROWS.get(name, ())
+    if name == "shape" and values.ndim == 2:
+        values = values[:, : row[0]]  # of a larger shape space the same first directions
+    # as many numbers in other axes, such as 24 x 3 for 72 or one column for one value, are as good
+    if values.shape != (len(values), *row) and values[:1].size == math.prod(row):
+        values = values.reshape(len(values), *row)
+    return _texts(values, name, path) if name in TEXTS else _numbers(values, name, path)
 
 
 def _plain_array(objects: np.ndarray, name: str, path: Path) -> np.ndarray:
     """An array of objects, brought to the plain array that its rows make."""
     try:
-        return np.array([_plain(value) for value in objects])
+        rows = [_plain(value) for value in objects]
+        return np.array(["" if row is None and name in TEXTS else row for row in rows])
     except Exception:
         kind = "texts" if name in TEXTS else "numbers"
         raise UserError(f"{path}: {name}: holds objects, expected {kind}, the same number in each row") from None
@@ -143,7 +170,7 @@ def _plain(value: Any) -> Any:
 
 
 def _texts(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    if name == "gender" and values.dtype.kind in "biuf":
+    if name != "imgname" and values.dtype.kind in "biuf":
         return values.astype(np.int64).astype(str)
     if values.dtype.kind not in "US":
         raise UserError(f"{path}: {name}: expected texts, got {values.dtype}")
@@ -152,13 +179,9 @@ def _texts(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     return values
 
 
-def _numbers(values: np.ndarray, name: str, path: Path, bad: dict[int, str] | None) -> np.ndarray:
+def _numbers(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise UserError(f"{path}: {name}: expected numbers, got {values.dtype}")
-    finite = np.isfinite(values)
-    if not finite.all():
-        for row in np.unique(np.argwhere(~finite)[:, 0]):
-            _refuse(bad, int(row), f"{path}: {name}: expected finite numbers, row {row} holds nan or infinity")
     return values
 
 

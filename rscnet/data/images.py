@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from io import BytesIO
@@ -22,7 +23,7 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, st
 
 
 def list_images(path: str | Path) -> list[Path]:
-    """The picture itself, or the pictures of a folder (not of its subfolders) sorted by name.
+    """The picture itself, or the pictures of a folder (not of its subfolders) sorted by name, numbers by value.
 
     Raises:
         UserError: nothing there, or a folder without pictures.
@@ -32,14 +33,16 @@ def list_images(path: str | Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UserError(f"input: no such picture or folder: {path}")
-    found = sorted(
-        file
-        for file in path.iterdir()
-        if file.is_file() and file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-    )
+    files = (file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
+    found = sorted((file for file in files if not file.name.startswith(".")), key=lambda file: in_order(file.name))
     if not found:
         raise UserError(f"input: the folder {path} holds no pictures; expected {', '.join(SUFFIXES)}")
     return found
+
+
+def in_order(name: str) -> tuple[list[str | int], str]:
+    """What sorts names so that frame2 comes before frame10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name
 
 
 def read_image(path: str | Path) -> Picture:

@@ -50,6 +50,7 @@ class VideoFile(Video):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._size: tuple[int, int] | None = None
         with self._opened() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate or stream.base_rate
@@ -78,9 +79,13 @@ class VideoFile(Video):
                     frames = [None]
                 for frame in frames:
                     read += 1
-                    yield None if frame is None else _upright(frame)
+                    yield None if frame is None else self._picture(frame)
         if self.declared and read < self.declared and not self.problems:
             self.problems.append(f"{self.path}: breaks off: {read} of {self.declared} frames can be read")
+
+    def _picture(self, frame: av.VideoFrame) -> Picture:
+        self._size = self._size or (frame.width, frame.height)  # streams may change theirs midway
+        return _upright(frame if self._size == (frame.width, frame.height) else frame.reformat(*self._size))
 
     def _opened(self) -> InputContainer:
         if self.path.stat().st_size == 0:

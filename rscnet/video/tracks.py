@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from rscnet.data.boxes import Box, box_problem, person_categories
+from rscnet.data.images import in_order
 from rscnet.errors import UserError
 
 TRACK_KEYS = ("track_id", "instance_id")
+MOST_FRAMES = 10**8  # larger numbers are names: PoseTrack's frame_id is video and frame in one
 MOT_COLUMNS = ("frame", "id", "left", "top", "width", "height")
 
 
@@ -62,9 +64,11 @@ class _Entry:
 def read_tracks(path: str | Path, width: int, height: int, names: Sequence[str] | None = None) -> TrackFile:
     """The boxes of a file, checked against the size of the video's frames.
 
-    MOT text has one box per line: frame (from 1), id, left, top, width, height, and further columns that are not read;
-    ids below 0 mean that boxes are not linked. COCO's JSON has `track_id` or `instance_id` in its annotations, or boxes
-    are not linked; an image's frame is its `frame_id` (from 0), or its place in the order of all file names.
+    MOT text has one box per line: frame (from 1, or from 0 where the file has such a frame), id, left, top, width,
+    height, and further columns, of which a seventh of zeros and ones tells what counts, as in MOT's truth; ids below 0
+    mean that boxes are not linked. COCO's JSON has `track_id` or `instance_id` in its annotations, or boxes are not
+    linked; an image's frame is its `frame_id` (from 0, or from 1 where these are just the numbers of all images), or
+    its place in the order of all file names.
 
     Args:
         names: file names of the frames where the video is a folder; COCO entries belong to them by name.
@@ -76,7 +80,7 @@ def read_tracks(path: str | Path, width: int, height: int, names: Sequence[str] 
     if not path.is_file():
         raise UserError(f"tracks: no such file: {path}; expected MOT text or COCO's JSON")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise UserError(f"tracks: {path}: not a text file; expected MOT text or COCO's JSON") from None
     found = TrackFile()
@@ -100,19 +104,39 @@ def read_tracks(path: str | Path, width: int, height: int, names: Sequence[str] 
 
 
 def _mot(path: Path, text: str, found: TrackFile) -> Iterator[_Entry]:
+    rows: list[tuple[str, list[float]]] = []
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{path}: line {number}"
-        words = line.replace(",", " ").split()
+        words = line.replace(",", " ").replace(";", " ").split()
         if not words or words[0].startswith("#"):
             continue
-        try:
-            values = [float(word) for word in words[:6]]
-        except ValueError:
-            values = []
-        if len(values) < 6 or not all(map(math.isfinite, values)) or values[0] < 1 or values[0] % 1 or values[1] % 1:
+        values = [_number(word) for word in words[:7]]
+        if (
+            len(values) < 6
+            or not all(map(math.isfinite, values[:6]))
+            or values[0] < 0
+            or values[0] % 1
+            or values[1] % 1
+        ):
             found.skipped.append(f"{where}: expected {', '.join(MOT_COLUMNS)} (frames from 1), got '{line[:60]}'")
             continue
-        yield _Entry(where, int(values[0]) - 1, int(values[1]) if values[1] >= 0 else None, values[2:])
+        rows.append((where, values))
+    first = min((int(values[0]) for _, values in rows), default=1)
+    # MOT's truth marks in the seventh column what is none of its people: cars, mirrors, people behind glass
+    flags = [values[6] for _, values in rows if len(values) > 6]
+    marked = len(flags) == len(rows) and {0.0} < set(flags) <= {0.0, 1.0}
+    if marked:
+        found.skipped.append(f"{path}: {flags.count(0.0)} boxes that its seventh column says not to count")
+    for where, (frame, number, *box) in rows:
+        if not marked or box[4]:
+            yield _Entry(where, int(frame) - min(first, 1), int(number) if number >= 0 else None, box[:4])
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def _coco(path: Path, text: str, names: Sequence[str] | None, found: TrackFile) -> Iterator[_Entry]:
@@ -135,8 +159,14 @@ def _coco(path: Path, text: str, names: Sequence[str] | None, found: TrackFile) 
         if frame is None:
             found.skipped.append(f"{where}: image_id: {entry.get('image_id')!r} is no frame of the video")
             continue
-        number = next((entry[key] for key in TRACK_KEYS if isinstance(entry.get(key), int)), None)
+        number = next((known for key in TRACK_KEYS if (known := _identity(entry.get(key))) is not None), None)
         yield _Entry(where, frame, number, entry.get("bbox", ()))
+
+
+def _identity(value: Any) -> int | None:
+    """A whole number, whichever way it is written."""
+    number = _number(str(value))
+    return int(number) if math.isfinite(number) and not number % 1 else None
 
 
 def _frames(
@@ -147,9 +177,11 @@ def _frames(
         place = {name: i for i, name in enumerate(names)}
         known = {str(entry.get("id")): place.get(Path(str(entry.get("file_name"))).name) for entry in images}
         return {number: frame for number, frame in known.items() if frame is not None}
-    if all(isinstance(entry.get("frame_id"), int) for entry in images):
-        return {str(entry.get("id")): entry["frame_id"] for entry in images if entry["frame_id"] >= 0}
-    order = sorted(images, key=lambda entry: str(entry.get("file_name")))
+    if all(isinstance(entry.get("frame_id"), int) and entry["frame_id"] < MOST_FRAMES for entry in images):
+        numbers = sorted(entry["frame_id"] for entry in images)
+        first = 1 if numbers == list(range(1, len(images) + 1)) else 0
+        return {str(entry.get("id")): entry["frame_id"] - first for entry in images if entry["frame_id"] >= first}
+    order = sorted(images, key=lambda entry: in_order(str(entry.get("file_name"))))
     return {str(entry.get("id")): i for i, entry in enumerate(order)}
 
 

@@ -56,6 +56,36 @@ def test_arrays_of_any_kind(tmp_path: Path, change: Any) -> None:
             np.testing.assert_allclose(values, expected[name], rtol=1e-6)
 
 
+def test_the_same_numbers_in_other_axes_and_one_value_for_all(tmp_path: Path) -> None:
+    plain = annotations(3) | {"has_smpl": np.ones(3), "gender": np.array(["m"] * 3), "shape": np.full((3, 10), 0.5)}
+    write_annotations(tmp_path / "plain.npz", plain)
+    further = np.concatenate([plain["shape"], np.ones((3, 290))], axis=1)
+    other = plain | {
+        "pose": plain["pose"].reshape(3, 24, 3), "center": plain["center"][:, None], "shape": further,
+        "has_smpl": np.array(1), "gender": np.array("male"), "sequence": np.array([7, 7, 8]),
+    }  # fmt: skip
+    np.savez(tmp_path / "other.npz", **other)
+    expected, found = read_annotations(tmp_path / "plain.npz"), read_annotations(tmp_path / "other.npz")
+    assert found.pop("sequence").tolist() == ["7", "7", "8"]
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
+
+
+def test_what_is_not_labelled_may_be_nan(tmp_path: Path) -> None:
+    fields = annotations(2) | {"has_smpl": np.array([1, 0])}
+    fields["pose"][1], fields["shape"][1], fields["S"][0, 3] = np.nan, np.nan, np.nan
+    fields["part"][1, 2] = np.nan, np.nan, 0
+    np.savez(tmp_path / "a.npz", **fields)
+    found = read_annotations(tmp_path / "a.npz")
+    assert not found["pose"][1].any() and not found["S"][0, 3].any() and not found["part"][1, 2].any()
+    np.testing.assert_array_equal(found["pose"][0], fields["pose"][0])
+    fields["S"][0, 3, 3] = 1
+    np.savez(tmp_path / "a.npz", **fields)
+    with pytest.raises(UserError, match=r"S: expected finite numbers, row 0 holds nan"):
+        read_annotations(tmp_path / "a.npz")
+
+
 def test_hostile_objects_are_refused_and_not_run(tmp_path: Path) -> None:
     sentinel = tmp_path / "sentinel"
     call = Call(os.system, f"touch {sentinel}")
@@ -74,7 +104,15 @@ def test_ragged_objects_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [["m", "f", "n"], ["male", "Female", ""], [b"m", b"f", b"neutral"], [0, 1, -1], [0.0, 1.0, -1.0]],
+    [
+        ["m", "f", "n"],
+        ["male", "Female", ""],
+        ["m", "F", "unknown"],
+        np.array(["m", "f", None], object),
+        [b"m", b"f", b"neutral"],
+        [0, 1, -1],
+        [0.0, 1.0, -1.0],
+    ],
     ids=str,
 )
 def test_genders(tmp_path: Path, given: list) -> None:

@@ -126,6 +126,13 @@ def test_list_of_a_folder(tmp_path: Path) -> None:
     assert list_images(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
 
 
+def test_numbers_in_names_are_in_their_order(tmp_path: Path) -> None:
+    names = ["1-a.png", "frame1.png", "frame2.png", "frame010.png", "frame10.png"]
+    for name in reversed(names):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in list_images(tmp_path)] == names
+
+
 def test_empty_folder_and_missing_path_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
         list_images(tmp_path)

@@ -45,6 +45,23 @@ def test_a_phone_held_upright(tmp_path: Path) -> None:
     assert frame[:20, 18:].min() > 230 and frame[30:].max() < 25
 
 
+def test_a_video_that_changes_its_size_keeps_the_first(tmp_path: Path) -> None:
+    parts = []
+    for part, (height, width) in enumerate([(32, 48), (64, 96)]):
+        with av.open(str(tmp_path / f"{part}.ts"), "w") as container:
+            stream = container.add_stream("mpeg2video", rate=25, options={"g": "1"})
+            stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+            grey = np.full((height, width, 3), 60 + 100 * part, np.uint8)
+            for _ in range(3):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode(None))
+        parts.append((tmp_path / f"{part}.ts").read_bytes())
+    (tmp_path / "both.ts").write_bytes(b"".join(parts))
+    frames = [frame for frame in open_video(tmp_path / "both.ts") if frame is not None]
+    assert {frame.shape for frame in frames} == {(32, 48, 3)}
+    assert frames[0].mean() == pytest.approx(60, abs=4) and frames[-1].mean() == pytest.approx(160, abs=4)
+
+
 def test_a_video_that_breaks_off_gives_what_it_has(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", frames=40)
     path.write_bytes(path.read_bytes()[:-600])

@@ -22,11 +22,28 @@ def test_mot_text(tmp_path: Path) -> None:
     assert found.skipped == []
 
 
+def test_mot_texts_of_other_programs(tmp_path: Path) -> None:
+    counted_from_0 = write(tmp_path / "a.txt", "frame,id,x,y,w,h\n0,1.0,10.5,20,5,15,0.9\n1,1.0,11,20,5,15,0.0\n")
+    found = read_tracks(counted_from_0, 100, 80)
+    assert found.tracks[0].boxes == {0: (10.5, 20, 5, 15), 1: (11, 20, 5, 15)}
+    assert len(found.skipped) == 1 and "line 1" in found.skipped[0]
+    spreadsheet = tmp_path / "b.txt"
+    spreadsheet.write_bytes(b"\xef\xbb\xbf1;1;10;20;5;15\r\n2;1;11;20;5;15\r\n")
+    assert list(read_tracks(spreadsheet, 100, 80).tracks[0].boxes) == [0, 1]
+
+
+def test_the_truth_of_mot_says_what_counts(tmp_path: Path) -> None:
+    lines = "1,1,10,20,5,15,1,1,1.0\n1,2,30,20,9,9,0,3,1.0\n2,1,10,20,5,15,1,1,0.4\n"
+    found = read_tracks(write(tmp_path / "gt.txt", lines), 100, 80)
+    assert [(track.id, list(track.boxes)) for track in found.tracks] == [(1, [0, 1])]
+    assert "1 boxes that its seventh column says not to count" in found.skipped[0]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         ("1,2,300,20,5,15", "lies outside the picture of 100 x 80"),
-        ("0,2,10,20,5,15", "frames from 1"),
+        ("-1,2,10,20,5,15", "frames from 1"),
         ("1,2,10,20", "expected frame, id, left"),
         ("1,2,10,20,five,15", "expected frame, id, left"),
         ("1,2,10,20,0,15", "a width and a height above zero"),
@@ -62,6 +79,18 @@ def test_coco_without_ids_by_names_and_by_frame_ids(tmp_path: Path) -> None:
     for image in content["images"]:
         image["frame_id"] = image["id"] * 2
     assert read_tracks(write(path, content), 100, 80).loose == {22: [(1, 2, 3, 4)]}
+
+
+def test_frames_of_coco_files_from_other_programs(tmp_path: Path) -> None:
+    content = coco(track_id="5")
+    for image in content["images"]:
+        image["frame_id"] = image["id"] - 10  # 1, 2, 3
+    assert read_tracks(write(tmp_path / "a.json", content), 100, 80).tracks[0].boxes == {0: (1, 2, 3, 4)}
+    for image in content["images"]:
+        image["frame_id"] += 10003420000  # as PoseTrack numbers
+        image["file_name"] = f"frame{image['id'] - 3}.jpg"  # frame9 comes before frame10
+    content["annotations"][0]["image_id"] = 12
+    assert read_tracks(write(tmp_path / "a.json", content), 100, 80).tracks[0].boxes == {1: (1, 2, 3, 4)}
 
 
 def test_coco_passes_over_crowds_and_other_things(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class PersonBox:
 
     Attributes:
         box: left, top, width and height in pixels of the picture.
-        annotation_id: the entry's `id`.
+        annotation_id: the entry's `id`, or its place in the file where it has none.
         keypoints: COCO's 17 as x, y and visibility (0 unlabelled, 1 hidden, 2 visible); None where there are none.
     """
 
@@ -102,13 +102,14 @@ class BoxFile:
         return found[0]
 
     def _read(self, content: Mapping[str, Any], problems: list[str]) -> Iterator[PictureBoxes]:
-        by_id: dict[Any, PictureBoxes] = {}
+        by_id: dict[str, PictureBoxes] = {}  # some programs write numbers in one list and texts in the other
         for i, entry in enumerate(content["images"]):
             problem = _image_problem(entry, by_id)
             if problem:
                 problems.append(f"images[{i}].{problem}")
                 continue
-            by_id[entry["id"]] = PictureBoxes(entry["file_name"], entry.get("width"), entry.get("height"))
+            width, height = (None if entry.get(key) is None else int(entry[key]) for key in ("width", "height"))
+            by_id[str(entry["id"])] = PictureBoxes(entry["file_name"], width, height)
         person = self._person_category(content.get("categories"))
         for i, entry in enumerate(content["annotations"]):
             if not isinstance(entry, Mapping):
@@ -116,13 +117,13 @@ class BoxFile:
                 continue
             if entry.get("iscrowd") or (person is not None and entry.get("category_id", person) != person):
                 continue
-            picture = by_id.get(entry.get("image_id")) if isinstance(entry.get("image_id"), int | str) else None
+            picture = by_id.get(str(entry["image_id"])) if isinstance(entry.get("image_id"), int | str) else None
             problem = _annotation_problem(entry, picture, [] if person is None else ["category_id"])
             if problem:
                 problems.append(f"annotations[{i}] (id {_short(entry.get('id'))}): {problem}")
             elif picture is not None:
                 keypoints = _keypoints(entry.get("keypoints"))
-                picture.people.append(PersonBox(_box(entry["bbox"]), entry["id"], keypoints))
+                picture.people.append(PersonBox(_box(entry["bbox"]), entry.get("id", i), keypoints))
         yield from by_id.values()
 
     def _person_category(self, categories: Any) -> Any:
@@ -137,7 +138,8 @@ class BoxFile:
 def person_categories(categories: Any) -> list[Any]:
     """The ids of the categories of a COCO file that are named as a person."""
     listed = categories if isinstance(categories, list) else []
-    return [entry.get("id") for entry in listed if isinstance(entry, Mapping) and entry.get("name") == PERSON]
+    named = [(entry.get("id"), str(entry.get("name"))) for entry in listed if isinstance(entry, Mapping)]
+    return [number for number, name in named if name.lower() == PERSON]
 
 
 def box_problem(box: Sequence[float], width: int | None, height: int | None) -> str | None:
@@ -166,7 +168,7 @@ def load_coco(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise UserError(f"boxes: no such file: {path}; expected a JSON file in COCO's format")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: no valid JSON ({error}); expected a file in COCO's format") from None
     if not isinstance(content, Mapping):
@@ -184,10 +186,11 @@ def _image_problem(entry: Any, known: Mapping[Any, Any]) -> str | None:
         return f"id: expected a number or a text, got {_short(entry)}"
     if not isinstance(entry.get("file_name"), str) or not entry["file_name"]:
         return f"file_name: expected a text, got {_short(entry.get('file_name'))}"
-    if entry["id"] in known:
+    if str(entry["id"]) in known:
         return f"id: {entry['id']} occurs twice; expected one entry for each picture"
     for key in ("width", "height"):
-        if key in entry and not (isinstance(entry[key], int) and entry[key] > 0):
+        size = entry.get(key)
+        if size is not None and not (_is_number(size) and size > 0 and size == int(size)):
             return f"{key}: expected a whole number above zero, got {_short(entry[key])}"
     return None
 
@@ -195,7 +198,7 @@ def _image_problem(entry: Any, known: Mapping[Any, Any]) -> str | None:
 def _annotation_problem(entry: Mapping[str, Any], picture: PictureBoxes | None, keys: list[str]) -> str | None:
     if picture is None:
         return f"image_id: expected the id of one of `images`, got {_short(entry.get('image_id'))}"
-    for key in ("id", *keys):
+    for key in (*(["id"] if "id" in entry else []), *keys):
         if not isinstance(entry.get(key), int):
             return f"{key}: expected a whole number, got {_short(entry.get(key))}"
     if "bbox" not in entry:

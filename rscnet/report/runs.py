@@ -64,14 +64,16 @@ class Run:
 
     @cached_property
     def rows(self) -> list[dict[str, float]]:
-        """The logged rows; a line that was cut off is passed over."""
+        """The logged rows; a line that was cut off or is no row is passed over."""
         path = self.folder / records.METRICS
         found = []
         for line in path.read_text().splitlines() if path.exists() else ():
             try:
-                found.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                found.append(row)
         return found
 
     @property
@@ -102,11 +104,13 @@ def _by_size(rows: Mapping[str, Mapping[str, float]]) -> dict[int, Mapping[str, 
     return {int(size): row for size, row in rows.items()}
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path) -> dict[str, Any] | None:
+    """What a file says; None where it is not there, cut off or says something else."""
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
+    return content if isinstance(content, dict) else None
 
 
 def find_runs(folders: Iterable[Path]) -> tuple[list[Run], list[str]]:

@@ -24,7 +24,7 @@ from rscnet.losses.schedules import LinearRamp
 from rscnet.models.rscnet import RSCNet
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import GENDERS
-from rscnet.tasks.common import build_data, set_up_process
+from rscnet.tasks.common import build_data, require_optimizer, set_up_process
 from rscnet.tasks.estimate import estimate
 from rscnet.trained import find, initialise
 
@@ -44,6 +44,7 @@ def run(config: RunConfig) -> None:
     problems = list(dict.fromkeys(_missing(config)))
     if problems:
         raise UserError("\n".join(problems))
+    require_optimizer(plain)
     data = build_data(plain)
     module = build(plain["model"], "model")
     parameters = sum(p.numel() for p in module.network.parameters())

@@ -19,6 +19,7 @@ from rscnet.config.fingerprint import digest
 from rscnet.config.schema import RunConfig
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.views import sequences_of
+from rscnet.errors import UserError
 from rscnet.learning.evaluation import EvaluationModule
 from rscnet.learning.external import ExternalModule
 from rscnet.models.mean_body import MeanBodyNetwork
@@ -32,6 +33,23 @@ def set_up_process(config: RunConfig) -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     pl.seed_everything(config.seed, verbose=False)
+
+
+def require_optimizer(plain: dict[str, Any]) -> None:
+    """Makes the optimiser of one number, so that a value that it refuses is told before data are made.
+
+    Raises:
+        UserError: it refuses.
+    """
+    try:
+        build(plain["optimizer"], "optimizer")([torch.zeros(1, requires_grad=True)])
+    except (TypeError, ValueError) as error:
+        raise UserError(f"optimizer: {error}; given {values_of(plain['optimizer'])}") from None
+
+
+def values_of(node: dict[str, Any]) -> str:
+    """The values of a node as one writes them on the command line."""
+    return ", ".join(f"{key}={value}" for key, value in node.items() if not key.startswith("_"))
 
 
 def build_data(plain: dict[str, Any]) -> PeopleDataModule:

@@ -21,7 +21,7 @@ from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
 from rscnet.models.checkpoint import load_weights
 from rscnet.ranks import is_rank_zero, wait_for_all
-from rscnet.tasks.common import agreement, build_data, set_up_process
+from rscnet.tasks.common import agreement, build_data, require_optimizer, set_up_process
 from rscnet.tasks.results import write_results
 from rscnet.trained import configuration, initialise
 
@@ -46,6 +46,7 @@ def run(config: RunConfig) -> float | None:
     say(f"run folder: {folder}")
     records.write_config(folder, plain)
     records.write_json(folder / records.PROVENANCE, records.provenance())
+    require_optimizer(plain)
     data = build_data(plain)
     data.require("train", "val")
     if is_rank_zero():  # the others find everything in place when they meet it in the trainer

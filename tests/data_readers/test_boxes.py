@@ -49,6 +49,20 @@ def test_people_of_each_picture_without_crowds(tmp_path: Path) -> None:
     assert boxes.of(Path("c.jpg")) is None
 
 
+def test_files_of_other_programs(tmp_path: Path) -> None:
+    content = copy.deepcopy(CONTENT) | {"categories": [{"id": 1, "name": "Person"}]}
+    content["images"][0] |= {"id": "1", "width": 100.0}
+    content["images"][1] |= {"width": None}
+    for entry in content["annotations"]:
+        entry["category_id"] = 1
+    del content["annotations"][1]["id"]
+    path = tmp_path / "boxes.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(content).encode())
+    found = BoxFile(path).of(Path("a.jpg"))
+    assert found is not None and (found.width, found.height) == (100, 50)
+    assert [person.annotation_id for person in found.people] == [10, 1]
+
+
 def test_only_people_where_categories_are_named(tmp_path: Path) -> None:
     content = copy.deepcopy(CONTENT)
     content["categories"] = [{"id": 1, "name": "person"}, {"id": 18, "name": "dog"}]

@@ -190,6 +190,16 @@ def test_runs_measured_on_other_people_are_not_compared_in_silence(tmp_path):
     assert "**Not comparable**" in compile_report([tmp_path], None, []).summary[-1]
 
 
+def test_files_that_were_cut_off_are_a_run_that_is_not_finished(tmp_path):
+    folder = write_run(tmp_path, config("a"), errors(1, 1))
+    (folder / "metrics.jsonl").write_text('{"step": 0, "train/total": 1.0}\n[1]\n"x"\n{"step": 1, "train/t')
+    for content in ('{"by_size": {"64"', "[]"):
+        (folder / "result.json").write_text(content)
+        (run,), _ = find_runs([tmp_path])
+        assert (run.status, run.steps) == ("unfinished", 1)
+        assert "0 of 1 runs" in compile_report([tmp_path], None, []).summary[0]
+
+
 def test_mistakes_are_told(tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         find_runs([tmp_path / "nowhere"])

@@ -172,4 +172,8 @@ def test_the_optimiser_s_own_refusal_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, *QUICK, "optimizer.lr=-1")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "error: optimizer: Invalid learning rate: -1"
+    assert line.startswith("error: optimizer: Invalid learning rate: -1; given lr=-1, betas=")
+    with pytest.raises(SystemExit):
+        run(tmp_path, *QUICK, "optimizer.lr=fast")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: optimizer: ") and "lr=fast" in line

@@ -56,7 +56,7 @@ def _read_file(file: Path, folder: Path, min_joints: int) -> PreparedSet:
     in_folder = (folder / split).is_dir() or file.parent.name == "annotations"
     prefix = f"{split}/" if in_folder else ""
     images = [image for image in content["images"] if isinstance(image, Mapping)]
-    names = {image.get("id"): prefix + str(image.get("file_name")).removeprefix(prefix) for image in images}
+    names = {str(image.get("id")): prefix + str(image.get("file_name")).removeprefix(prefix) for image in images}
     people, reasons = [], []
     for i, entry in enumerate(content["annotations"]):
         try:
@@ -85,7 +85,7 @@ def _person(entry: Mapping[str, Any], names: Mapping[Any, Any], min_joints: int)
         return None, "without a box"
     left, top, width, height = (float(value) for value in entry["bbox"])
     return Person(
-        imgname=names[entry["image_id"]],
+        imgname=names[str(entry["image_id"])],
         center=np.array([left + width / 2, top + height / 2]),
         scale=MARGIN * max(width, height) / SPIN_SCALE,
         part=annotation_joints(NAMES, keypoints[:, :2], labelled),

@@ -80,7 +80,7 @@ class JointSkinning(nn.Module):
 
     def __init__(self, assets: BodyAssets) -> None:
         super().__init__()
-        vertex_joints = np.eye(len(assets.v_template))[list(VERTEX_JOINTS.values())]
+        vertex_joints = np.equal.outer(list(VERTEX_JOINTS.values()), np.arange(len(assets.v_template)))
         regressor = np.concatenate([vertex_joints, assets.J_regressor_extra])
         self.regressed = RegressedJoints(assets, regressor, [*TRAINING_49_FROM_SMPL_54, *range(len(SMPL_24))])
 

@@ -101,7 +101,7 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float, rec
         start=PurePath(config["init_from"] or "random weights").name,
         seed=config["seed"],
         length=config["data"]["train"].get("length"),
-        steps=result.get("steps"),
+        steps=result.get("steps", "as above"),
         platform=origin["platform"],
         cpus=origin["cpus"],
         version=__version__,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,13 +17,34 @@ from rscnet.video.frames import Video
 from rscnet.video.motion import PersonMotion
 from rscnet.video.tracks import PersonTrack
 
+FIRST_ROWS = 256
+"""Frames that the table of a person has room for at first."""
 
-@dataclass
+
 class _Sightings:
-    """What was predicted of one person, frame by frame."""
+    """What was predicted of one person, frame by frame, in one growing table: many small tensors between the large ones
+    of the network would keep the memory of those from being used again."""
 
-    frames: list[int] = field(default_factory=list)
-    rows: list[tuple[Tensor, ...]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.frames: list[int] = []
+        self.shapes: list[torch.Size] = []
+        self.table = torch.empty(0)
+
+    def add(self, frame: int, values: Sequence[Tensor]) -> None:
+        """Copies one frame's values."""
+        row = torch.cat([value.reshape(-1).float() for value in values])
+        if not self.frames:
+            self.shapes, self.table = [value.shape for value in values], row.new_empty(FIRST_ROWS, len(row))
+        if len(self.frames) == len(self.table):
+            self.table = torch.cat([self.table, torch.empty_like(self.table)])
+        self.table[len(self.frames)] = row
+        self.frames.append(frame)
+
+    def columns(self) -> list[Tensor]:
+        """Each of the values over the frames."""
+        rows = self.table[: len(self.frames)]
+        parts = rows.split([shape.numel() for shape in self.shapes], dim=1)
+        return [part.reshape(len(rows), *shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
 class MotionJob:
@@ -62,8 +82,7 @@ class MotionJob:
         for estimates in self.predictor.estimate_each(self._photos(video, tracks, pending, step), self.batch_size):
             frame, people = pending.popleft()
             for person, row in zip(people, _rows(estimates, self.with_features), strict=True):
-                found[person].frames.append(frame)
-                found[person].rows.append(row)
+                found[person].add(frame, row)
         return [self._motion(person, seen, video) for person, seen in found.items() if seen.frames]
 
     def _photos(
@@ -83,8 +102,7 @@ class MotionJob:
         first, count = seen.frames[0], seen.frames[-1] - seen.frames[0] + 1
         rows = torch.tensor(seen.frames) - first
         columns = []
-        for values in zip(*seen.rows, strict=True):
-            column = torch.stack(values)
+        for column in seen.columns():
             spread = column.new_zeros(count, *column.shape[1:])
             spread[rows] = column
             columns.append(spread)
@@ -112,8 +130,7 @@ def _rows(estimates: Estimates, with_features: bool) -> Iterator[tuple[Tensor, .
     """Rotations, betas, camera, crop and perhaps the feature of each person of a picture."""
     parameters: BodyParameters = estimates.prediction.parameters
     assert parameters.camera is not None
-    columns = [parameters.rotations, parameters.betas, parameters.camera, estimates.crops.float()]
+    columns = [parameters.rotations, parameters.betas, parameters.camera, estimates.crops]
     if with_features:
-        columns.append(estimates.prediction.feature.float())
-    for values in zip(*columns, strict=True):
-        yield tuple(value.clone() for value in values)  # a view would keep the whole batch
+        columns.append(estimates.prediction.feature)
+    yield from zip(*columns, strict=True)

@@ -168,12 +168,14 @@ class SurfaceView(TensorStruct):
         barycentrics: weights of its three corners, 0 off the body.
         place: where each covered texel falls, in [-1, 1] over the picture (x right, y down).
         facing: cosine between the texel's normal and the way to the camera; 0 where it is hidden or off the picture.
+        normals: unit normal of each covered texel, camera frame.
     """
 
     face: Int[Tensor, "n h w"]
     barycentrics: Float[Tensor, "n h w 3"]
     place: Float[Tensor, "n k 2"]
     facing: Float[Tensor, "n k"]
+    normals: Float[Tensor, "n k 3"]
 
 
 @dataclass(frozen=True)

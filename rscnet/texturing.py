@@ -18,7 +18,7 @@ from rscnet.data.images import crop_square
 from rscnet.data.textured import as_picture, middle_columns
 from rscnet.errors import UserError
 from rscnet.predictor import PersonPrediction
-from rscnet.render.atlas import UVAtlas, visible_texture
+from rscnet.render.atlas import UVAtlas
 from rscnet.render.scene import Camera, Mesh, TextureMap
 from rscnet.trained import TrainedTexture, load_texture
 
@@ -108,7 +108,7 @@ class Texturer:
         vertices = torch.from_numpy(np.stack([crop.vertices for crop in crops])).float().to(self.device)
         pixels = Camera.of_crop(-((height - width) // 2), 0, height).project(vertices)
         surface = self._atlas.observe(pixels, vertices, height, width)
-        visible = None if self._network.texels is None else visible_texture(pictures, surface, self._atlas)
+        visible = self._network.second_input(pictures, surface, self._atlas)
         maps = self._atlas.read((self._network(pictures, scale_index, visible) + 1) / 2)
         area = torch.tensor([float(size) ** 2 for size in sizes], device=self.device)
         weight = area[:, None] * (surface.facing + HIDDEN_WEIGHT)

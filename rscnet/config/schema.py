@@ -63,6 +63,7 @@ class TextureSize(Strict):
     lr: float = Field(gt=0)
     epochs: float = Field(gt=0)
     visible: bool
+    light: Component | None
     output: str
     people: People
     judges: dict[str, Component | None]

@@ -132,6 +132,7 @@ class Market1501:
             barycentrics=surface.barycentrics[0].numpy(),
             place=surface.place[0].numpy(),
             facing=surface.facing[0].numpy(),
+            normals=surface.normals[0].numpy(),
         )
 
     def texture(self, person: int) -> Float[np.ndarray, "t t 3"] | None:

@@ -37,6 +37,7 @@ class TexturedPicture:
     barycentrics: Float[np.ndarray, "h w 3"]
     place: Float[np.ndarray, "k 2"]
     facing: Float[np.ndarray, "k"]
+    normals: Float[np.ndarray, "k 3"]
 
 
 class TexturedSource(Protocol):
@@ -146,6 +147,7 @@ class TexturedViews(Dataset[TextureBatch]):
                 barycentrics=torch.from_numpy(np.stack([row.barycentrics for row in rows]).astype(np.float32)),
                 place=torch.from_numpy(np.stack([row.place for row in rows]).astype(np.float32)),
                 facing=torch.from_numpy(np.stack([row.facing for row in rows]).astype(np.float32)),
+                normals=torch.from_numpy(np.stack([row.normals for row in rows]).astype(np.float32)),
             ),
             backgrounds=pictures if self.background == "own" else pictures.roll(1, dims=1),
             identity=torch.tensor([[0, person] for person in key.indices]),

@@ -71,6 +71,6 @@ class TexGloModule(TrainingModule):
         with torch.autocast(maps.device.type, enabled=False):  # variances of small windows need full precision
             maps = maps.float()
             rendered = len(self.objective.pictures) > 0
-            how = (self.per_vertex, self.objective.fit_exposure)
+            how = (self.per_vertex, self.objective.light)
             people = RenderedPeople.of(maps, batch, self.atlas, *how) if rendered else None
             return self.objective(people, UVMaps(self.atlas, maps, batch.texture, batch.prior))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize
 
 from rscnet.render.atlas import REGIONS, UVAtlas, visible_fragments
+from rscnet.render.light import FittedLight
 from rscnet.render.texture import paint
 from rscnet.structures import TextureBatch
 
@@ -43,19 +44,19 @@ class RenderedPeople:
         batch: TextureBatch,
         atlas: UVAtlas,
         per_vertex: bool = False,
-        fit_exposure: bool = False,
+        light: FittedLight | None = None,
     ) -> RenderedPeople:
         """UV maps of the batch's n people on their bodies in all k pictures, laid on the batch's backgrounds.
 
-        With `fit_exposure` the people in other pictures than their first are as bright as the photo is, see `exposed`.
+        With `light` they stand in the light that is found in each photo, without it in none.
         """
         fragments = visible_fragments(batch.surface)
-        colours, mask = paint(fragments, atlas.vt, atlas.ft, maps.repeat(len(batch.pictures), 1, 1, 1), per_vertex)
-        region = fragments.dense(atlas.region_of_face[fragments.face], fill=-1)
         photo = batch.pictures.flatten(0, 1)
-        if fit_exposure:
-            others = slice(len(maps), None)
-            colours = torch.cat([colours[: len(maps)], exposed(colours[others], photo[others], mask[others])])
+        textures = maps.repeat(len(batch.pictures), 1, 1, 1)
+        if light is not None:
+            textures = textures * atlas.spread(light(photo, batch.surface, atlas))
+        colours, mask = paint(fragments, atlas.vt, atlas.ft, textures, per_vertex)
+        region = fragments.dense(atlas.region_of_face[fragments.face], fill=-1)
         picture = torch.where(mask[:, None], colours, batch.backgrounds.flatten(0, 1))
         return cls(picture, photo, mask, region)
 
@@ -76,25 +77,18 @@ def over_body(values: Float[Tensor, "m c h w"], mask: Bool[Tensor, "m h w"]) -> 
     return (values * inside).sum((1, 2, 3)) / (values.shape[1] * inside.sum((1, 2, 3))).clamp(min=1)
 
 
-def exposed(
-    colours: Float[Tensor, "m 3 h w"], photo: Float[Tensor, "m 3 h w"], mask: Bool[Tensor, "m h w"]
-) -> Float[Tensor, "m 3 h w"]:
-    """The colours times the gain of each channel, between 1/2 and 2, that comes nearest to the photo on the body.
-
-    Pictures of a person differ in light and exposure, which no UV map can explain: compared as they are, texels that
-    only other pictures show would grow darker or lighter than those of the first one.
-    """
-    with torch.no_grad():
-        inside = mask[:, None].to(colours.dtype)
-        gain = (colours * photo * inside).sum((2, 3)) / (colours.square() * inside).sum((2, 3)).clamp(min=1e-6)
-    return colours * gain.clamp(0.5, 2.0)[..., None, None]
-
-
 class PixelL1(nn.Module):
     """Mean absolute difference over the body's pixels."""
 
     def forward(self, people: RenderedPeople) -> Float[Tensor, "m"]:
         return over_body((people.picture - people.photo).abs(), people.mask)
+
+
+class PixelL2(nn.Module):
+    """Mean squared difference over the body's pixels: colours that are not known become their mean, as PSNR has it."""
+
+    def forward(self, people: RenderedPeople) -> Float[Tensor, "m"]:
+        return over_body((people.picture - people.photo).square(), people.mask)
 
 
 class StructuralSimilarity(nn.Module):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rscnet.errors import UserError
 from rscnet.losses.texture import RenderedPeople, UVMaps
+from rscnet.render.light import FittedLight
 
 
 class TextureObjective(nn.Module):
@@ -20,7 +21,7 @@ class TextureObjective(nn.Module):
         weights: of all terms, by name.
         cross_view: weight of the terms on other pictures than the one that the network saw (the cross-view loss; the
             original has 0 or 1).
-        fit_exposure: pictures of the cross-view loss are compared at equal brightness and tint.
+        light: finds the light in each photo that rendered people stand in; None draws them without light, as the paper.
 
     Raises:
         UserError: a weight without a term.
@@ -32,7 +33,7 @@ class TextureObjective(nn.Module):
         maps: Mapping[str, nn.Module | None],
         weights: Mapping[str, float | None],
         cross_view: float = 1.0,
-        fit_exposure: bool = False,
+        light: FittedLight | None = None,
     ) -> None:
         super().__init__()
         terms = {**pictures, **maps}
@@ -41,7 +42,7 @@ class TextureObjective(nn.Module):
         self.pictures = nn.ModuleDict({n: t for n, t in pictures.items() if t is not None and weights.get(n)})
         self.maps = nn.ModuleDict({n: t for n, t in maps.items() if t is not None and weights.get(n)})
         self.weights = {name: float(weight) for name, weight in weights.items() if weight}
-        self.cross_view, self.fit_exposure = cross_view, fit_exposure
+        self.cross_view, self.light = cross_view, light
 
     def forward(
         self, people: RenderedPeople | None, uv: UVMaps

@@ -16,8 +16,9 @@ from torch.nn.functional import grid_sample, interpolate
 
 from rscnet.errors import UserError
 from rscnet.models.global_map import ChannelMixer, GlobalMap, Modulated, PerScale, PooledCode, Squash
-from rscnet.render.atlas import UVAtlas, visible_texture
-from rscnet.structures import TextureBatch
+from rscnet.render.atlas import UVAtlas, unproject, visible_texture
+from rscnet.render.light import FittedLight
+from rscnet.structures import SurfaceView, TextureBatch
 
 CHANNELS = (64, 128, 256, 512, 512)
 STAGES = len(CHANNELS) - 1
@@ -42,6 +43,7 @@ class TexGlo(nn.Module):
         output: `rgb`: colours; `flow`: each texel says where to take its colour in the picture; `fused`: a mask blends
             both, with `visible` the second input's colours in place of the flow's.
         visible: the second input is used (see `forward`).
+        light: divided out of the second input's colours; None leaves them as the picture has them.
         rank: of the global skips.
         groups: groups of channels that are mapped alike.
 
@@ -59,6 +61,7 @@ class TexGlo(nn.Module):
         global_module: GlobalModule = "full",
         output: Output = "rgb",
         visible: bool = False,
+        light: FittedLight | None = None,
         rank: int = 32,
         groups: int = 8,
     ) -> None:
@@ -67,6 +70,7 @@ class TexGlo(nn.Module):
         counts = [max(4, round(count * channels)) for count in CHANNELS]
         self.size, self.uv_size, self.output = (height, width), uv_size, output
         self.encoder = Encoder(3, counts, scales)
+        self.light = light
         self.texels = Encoder(VISIBLE, counts, scales) if visible else None
         code = counts[-1]
         joints: list[nn.Module] = []
@@ -95,8 +99,7 @@ class TexGlo(nn.Module):
         Args:
             picture: in [-1, 1], degraded and brought back to the network's input size.
             scale_index: resolution range of each picture.
-            visible: our extension, see `rscnet.render.atlas.visible_texture`: colours in [-1, 1], how well they are
-                seen in [0, 1]; needed exactly where `visible` was set.
+            visible: our extension, see `second_input`; needed exactly where `visible` was set.
         """
         features = self.encoder(picture, scale_index)
         code = features[-1].mean((2, 3))
@@ -111,6 +114,17 @@ class TexGlo(nn.Module):
             x = skip if x is None else self.decoder[level](interpolate(x, scale_factor=2.0)) + skip
         assert x is not None
         return self._colours(self.head(x).float(), picture, visible)
+
+    def second_input(
+        self, picture: Float[Tensor, "n 3 h w"], surface: SurfaceView, atlas: UVAtlas
+    ) -> Float[Tensor, "n 5 t t"] | None:
+        """What pictures in [-1, 1] show of bodies that lie in them as `surface` says: colours in [-1, 1] and how well
+        they are seen in [0, 1], see `rscnet.render.atlas.visible_texture`; None where the network takes none."""
+        if self.texels is None:
+            return None
+        if self.light is None:
+            return visible_texture(unproject(picture, surface), surface, atlas)
+        return visible_texture(2 * self.light.removed((picture + 1) / 2, surface, atlas) - 1, surface, atlas)
 
     def _colours(
         self, raw: Float[Tensor, "n c t t"], picture: Float[Tensor, "n 3 h w"], visible: Tensor | None
@@ -189,5 +203,5 @@ def predict_maps(network: TexGlo, atlas: UVAtlas, batch: TextureBatch) -> Float[
     if network.texels is not None:
         sizes, people = batch.sizes.shape
         first = batch.surface[torch.arange(people, device=inputs.device).repeat(sizes)]
-        visible = visible_texture(inputs, first, atlas)
+        visible = network.second_input(inputs, first, atlas)
     return (network(inputs, batch.scale_index.flatten(), visible) + 1) / 2

@@ -116,7 +116,8 @@ class UVAtlas(nn.Module):
             fragments = rasterize(pixels, self.faces, height, width)
             texel = self.at(pixels)
             extent = texel.new_tensor([width, height])
-            facing = -(self.at(vertex_normals(vertices, self.faces)) * normalize(self.at(vertices), dim=-1)).sum(-1)
+            normals = self.at(vertex_normals(vertices, self.faces))
+            facing = -(normals * normalize(self.at(vertices), dim=-1)).sum(-1)
             column, row = (texel[..., :2].clamp(min=0).minimum(extent - 1).long()).unbind(-1)
             nearest = fragments.dense(fragments.depth, fill=float("inf")).flatten(1).gather(1, row * width + column)
             inside = ((texel[..., :2] >= 0) & (texel[..., :2] < extent)).all(-1)
@@ -126,6 +127,7 @@ class UVAtlas(nn.Module):
                 barycentrics=fragments.dense(fragments.barycentrics),
                 place=texel[..., :2] / extent * 2 - 1,
                 facing=torch.where(seen, facing.clamp(0, 1), 0.0),
+                normals=normalize(normals, dim=-1),
             )
 
 
@@ -145,13 +147,11 @@ def unproject(pictures: Float[Tensor, "n c h w"], view: SurfaceView) -> Float[Te
     ]
 
 
-def visible_texture(
-    pictures: Float[Tensor, "n 3 h w"], surface: SurfaceView, atlas: UVAtlas
-) -> Float[Tensor, "n 5 t t"]:
-    """TexGlo's second input: what the pictures show of the bodies' texels, filled by symmetry; how well each texel is
-    seen; and how well its mirror image is."""
+def visible_texture(colours: Float[Tensor, "n 3 k"], surface: SurfaceView, atlas: UVAtlas) -> Float[Tensor, "n 5 t t"]:
+    """TexGlo's second input: the colours that pictures show of the bodies' texels, filled by symmetry; how well each
+    texel is seen; and how well its mirror image is."""
     seen = surface.facing[:, None]
-    filled = filled_by_symmetry(unproject(pictures, surface), surface.facing > SEEN, atlas)
+    filled = filled_by_symmetry(colours, surface.facing > SEEN, atlas)
     return atlas.spread(torch.cat([filled, seen, seen[:, :, atlas.mirror]], 1))
 
 
@@ -162,15 +162,22 @@ def filled_by_symmetry(
     of its body part's region, else of all that is seen (grey where nothing is)."""
     mirrored = seen[:, atlas.mirror] & ~seen
     colours = torch.where(mirrored[:, None], colours[:, :, atlas.mirror], colours)
-    known = (seen | mirrored).to(colours.dtype)
-    anywhere = _mean_colour(colours, known).nan_to_num(0.5)
-    guess = anywhere[..., None].expand_as(colours)
+    known = seen | mirrored
+    return torch.where(known[:, None], colours, region_colours(colours, known.to(colours.dtype), atlas))
+
+
+def region_colours(
+    colours: Float[Tensor, "n c k"], weight: Float[Tensor, "n k"], atlas: UVAtlas
+) -> Float[Tensor, "n c k"]:
+    """The weighted mean colour of each texel's region; where it has no weight of all regions, without any grey."""
+    anywhere = _mean_colour(colours, weight).nan_to_num(0.5)
+    means = anywhere[..., None].expand_as(colours)
     for region in range(len(REGIONS)):
         of_region = (atlas.region == region).to(colours.dtype)
-        colour = _mean_colour(colours, known * of_region)
+        colour = _mean_colour(colours, weight * of_region)
         colour = torch.where(colour.isnan(), anywhere, colour)
-        guess = torch.where(of_region.bool(), colour[..., None], guess)
-    return torch.where(known.bool()[:, None], colours, guess)
+        means = torch.where(of_region.bool(), colour[..., None], means)
+    return means
 
 
 def _mean_colour(colours: Float[Tensor, "n c k"], weight: Float[Tensor, "n k"]) -> Float[Tensor, "n c"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.losses.texture import RenderedPeople
 from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
 from rscnet.models.texglo import TexGlo, predict_maps
-from rscnet.render.atlas import UVAtlas, visible_texture
+from rscnet.render.atlas import UVAtlas, unproject, visible_texture
+from rscnet.render.light import FittedLight
 from rscnet.render.pictures import Picture, grid
 from rscnet.structures import TextureBatch
 from rscnet.tasks.common import set_up_process
@@ -162,16 +164,20 @@ def _rival(name: str, atlas: UVAtlas, data: TextureDataModule) -> Method:
         mean = data.mean_texture()
         return lambda batch: mean.expand(batch.sizes.numel(), -1, -1, -1)
     if name == "unprojection":
-        return lambda batch: _unprojected(atlas, batch)
+        return partial(_unprojected, atlas, None)
+    if name == "unlit_unprojection":
+        return partial(_unprojected, atlas, FittedLight())
     other = load_texture(name)
     return lambda batch: predict_maps(other.network, atlas, batch)
 
 
-def _unprojected(atlas: UVAtlas, batch: TextureBatch) -> torch.Tensor:
-    """The colours that the picture shows, the rest filled by symmetry."""
+def _unprojected(atlas: UVAtlas, light: FittedLight | None, batch: TextureBatch) -> torch.Tensor:
+    """The colours that the picture shows, with `light` divided out, the rest filled by symmetry."""
     sizes, people = batch.sizes.shape
     surface = batch.surface[torch.arange(people).repeat(sizes)]
-    return visible_texture((batch.inputs.flatten(0, 1) + 1) / 2, surface, atlas)[:, :3]
+    pictures = (batch.inputs.flatten(0, 1) + 1) / 2
+    colours = unproject(pictures, surface) if light is None else light.removed(pictures, surface, atlas)
+    return visible_texture(colours, surface, atlas)[:, :3]
 
 
 def _data_node(trained: TrainedTexture, plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from rscnet.losses.texture import (
     Symmetry,
     TrueTexture,
     UVMaps,
-    exposed,
     grams,
 )
 from rscnet.losses.texture_objective import TextureObjective
@@ -109,14 +108,6 @@ def test_terms_on_maps_by_hand(atlas):
     half = torch.cat([torch.zeros(1, 3, UV, UV // 2), torch.ones(1, 3, UV, UV // 2)], 3)
     assert Symmetry()(maps(atlas, half)).item() == pytest.approx(1, abs=1e-6)
     assert Symmetry()(maps(atlas, half + half.flip(3))).item() == 0
-
-
-def test_exposure_takes_away_gain_and_tint_within_limits():
-    photo, mask = torch.rand(2, 3, 8, 8), torch.ones(2, 8, 8, dtype=torch.bool)
-    mask[:, :4] = False
-    tint = torch.tensor([0.6, 0.9, 1.7])[:, None, None]
-    torch.testing.assert_close(exposed(photo * tint, torch.where(mask[:, None], photo, 0.0), mask), photo)
-    torch.testing.assert_close(exposed(photo / 8, photo, mask), photo / 4)
 
 
 def test_prior_looks_at_head_and_hands_only(atlas):

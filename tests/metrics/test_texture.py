@@ -34,7 +34,8 @@ def batch(atlas: UVAtlas, texture: torch.Tensor) -> TextureBatch:
     face = torch.full((4, 32, 16), -1)
     face[:, 8:24, 4:12] = 0
     third = torch.where((face >= 0)[..., None], torch.full((4, 32, 16, 3), 1 / 3), 0.0)
-    view = SurfaceView(face, third, torch.zeros(4, len(atlas), 2), torch.ones(4, len(atlas)))
+    normals = torch.tensor([0.0, 0.0, -1.0]).expand(4, len(atlas), 3)
+    view = SurfaceView(face, third, torch.zeros(4, len(atlas), 2), torch.ones(4, len(atlas)), normals)
     pictures = torch.rand(2, 2, 3, 32, 16, generator=torch.Generator().manual_seed(0))
     shown = RenderedPeople.of(texture, TextureBatch(
         torch.zeros(1), torch.zeros(1), torch.zeros(1), pictures, view, pictures, torch.zeros(2, 2)

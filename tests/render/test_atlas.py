@@ -71,7 +71,7 @@ def test_what_lies_off_the_picture_is_not_seen(body, posed, camera):
 
 def test_visible_texture_says_what_is_seen_of_texels_and_of_their_mirror_images(body, posed, camera):
     atlas, view = observed(body, posed, camera)
-    found = atlas.read(visible_texture(torch.ones(3, 3, SIZE, SIZE), view, atlas))
+    found = atlas.read(visible_texture(unproject(torch.ones(3, 3, SIZE, SIZE), view), view, atlas))
     assert torch.equal(found[:, 3], view.facing)
     assert torch.equal(found[:, 4], view.facing[:, atlas.mirror])
     torch.testing.assert_close(found[:, :3], torch.ones_like(found[:, :3]))  # all that is seen is white

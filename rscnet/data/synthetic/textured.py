@@ -20,7 +20,8 @@ from rscnet.geometry.cameras import project, to_pixels
 from rscnet.render.atlas import UVAtlas
 from rscnet.structures import SurfaceView
 
-LAYOUT = 1  # raise it with every change of the records
+LAYOUT = 2  # raise it with every change of the records
+NORMAL_STEPS = 127  # of a unit normal's components in bytes
 
 
 def record_type(height: int, width: int, texels: int, texture_size: int, pictures: int) -> np.dtype:
@@ -32,6 +33,7 @@ def record_type(height: int, width: int, texels: int, texture_size: int, picture
             ("barycentrics", np.float16, (pictures, height, width, 2)),
             ("place", np.float16, (pictures, texels, 2)),
             ("facing", np.float16, (pictures, texels)),
+            ("normals", np.int8, (pictures, texels, 3)),
             ("texture", np.uint8, (texture_size, texture_size, 3)),
         ]
     )
@@ -56,6 +58,7 @@ def person_records(
         surface = _observed(atlas, shown.vertices, shown.translation, height, width)
         record["face"], record["barycentrics"] = surface.face.numpy(), surface.barycentrics[..., :2].numpy()
         record["place"], record["facing"] = surface.place.clamp(-99, 99).numpy(), surface.facing.numpy()
+        record["normals"] = (surface.normals * NORMAL_STEPS).round().numpy()
     return records
 
 
@@ -137,6 +140,7 @@ class TexturedPeople:
             barycentrics=np.concatenate([two, third], -1),
             place=record["place"][number].astype(np.float32),
             facing=record["facing"][number].astype(np.float32),
+            normals=record["normals"][number].astype(np.float32) / NORMAL_STEPS,
         )
 
     def texture(self, person: int) -> UInt8[np.ndarray, "t t 3"]:

@@ -11,6 +11,7 @@ from rscnet.losses.texture import (
     PartStyle,
     Perceptual,
     PixelL1,
+    PixelL2,
     RenderedPeople,
     Smoothness,
     StructuralSimilarity,
@@ -51,7 +52,7 @@ def maps(atlas: UVAtlas, values: torch.Tensor, truth=None, prior=None) -> UVMaps
 
 
 PICTURE_TERMS = [
-    PixelL1(), StructuralSimilarity(), Perceptual(ReIDNet()), Perceptual(ReIDNet(), "mean"), PartStyle(ReIDNet()),
+    PixelL1(), PixelL2(), StructuralSimilarity(), Perceptual(ReIDNet()), Perceptual(ReIDNet(), "mean"), PartStyle(ReIDNet()),
 ]  # fmt: skip
 
 
@@ -72,6 +73,8 @@ def test_pixel_difference_is_the_mean_over_the_body_alone(people):
     photo[0, :, :4] += 9.0  # background
     value = PixelL1()(RenderedPeople(people.picture, photo, people.mask, people.region))
     torch.testing.assert_close(value, torch.tensor([0.25, 0.0]))
+    squared = PixelL2()(RenderedPeople(people.picture, photo, people.mask, people.region))
+    torch.testing.assert_close(squared, torch.tensor([0.125, 0.0]))
 
 
 def test_similarity_is_that_of_torchmetrics_inside_the_picture(people):

@@ -2,9 +2,14 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
+from rscnet.body.model import BodyModel
 from rscnet.errors import UserError
 from rscnet.models.global_map import GlobalMap
 from rscnet.models.texglo import TexGlo
+from rscnet.render.atlas import UVAtlas
+from rscnet.render.light import FittedLight
+from rscnet.render.scene import Camera
+from rscnet.render.texture import render_texture
 
 SMALL = {"height": 64, "width": 32, "uv_size": 32, "channels": 1 / 16, "scales": 3}
 
@@ -38,6 +43,29 @@ def test_fused_colours_begin_near_those_of_the_second_input():
         net.head.bias[3:] = -20.0
         painted = net(pictures(1), torch.tensor([0]), seen)
     assert (maps - seen[:, :3]).abs().mean() < 0.2 * (painted - seen[:, :3]).abs().mean()
+
+
+def test_light_is_divided_out_of_the_second_input():
+    """A grey body in light from above: hidden and seen colours are grey again, at the brightness of the light."""
+    body = BodyModel.embedded()
+    atlas = UVAtlas(body, 32)
+    rest = torch.as_tensor(body.smpl.v_template)[None] * torch.tensor([1.0, -1.0, -1.0])
+    vertices = rest - rest.mean(1) + torch.tensor([0.0, 0.0, 50.0])
+    surface = atlas.observe(Camera.of_crop(-16, 0, 64).project(vertices), vertices, 64, 32)
+    light = 0.7 - 0.3 * surface.normals[..., 1]
+    shown = render_texture(
+        Camera.of_crop(-16, 0, 64).project(vertices), body.faces, body.vt, body.ft,
+        atlas.spread((0.5 * light)[:, None].expand(-1, 3, -1)), 64, 32,
+    )[0]  # fmt: skip
+    plain, unlit = (
+        atlas.read(network(visible=True, light=kind).second_input(2 * shown - 1, surface, atlas))
+        for kind in (None, FittedLight(expected=(0.7, 0.0, 0.0, 0.0)))
+    )
+    assert torch.equal(plain[:, 3:], unlit[:, 3:])
+    inner = surface.facing[0] > 0.5
+    colours = (unlit[0, :3, inner] + 1) / 2
+    assert (colours - 0.5).abs().mean() < 0.06 < 0.12 < ((plain[0, :3, inner] + 1) / 2 - 0.5).abs().mean()
+    assert network().second_input(shown, surface, atlas) is None
 
 
 @pytest.mark.parametrize("rank", [None, 4])

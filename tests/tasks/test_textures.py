@@ -58,10 +58,10 @@ def failure(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
 def test_training_writes_losses_a_table_beside_baselines_and_a_grid(trained):
     logged = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     names = {name for row in logged for name in row}
-    assert {"train/l1", "train/cross_view/perceptual", "train/part_style", "train/prior", "val/hidden"} <= names
+    assert {"train/l2", "train/cross_view/perceptual", "train/part_style", "train/prior", "val/hidden"} <= names
     found = result(trained)
     assert set(found["by_size"]) == {"64", "32", "16"} and found["steps"] == 4
-    assert set(found["rivals"]) == {"mean_texture", "unprojection"}
+    assert set(found["rivals"]) == {"mean_texture", "unprojection", "unlit"}
     for table in (found["by_size"], *found["rivals"].values()):
         for row in table.values():
             assert set(row) == {
@@ -77,7 +77,7 @@ def test_evaluation_gives_the_same_figures_and_takes_other_networks_as_rivals(tr
     words = ["preset=smoke", "experiment=texglo", "task=evaluate", f"checkpoint={trained}", f"output={tmp_path}", *FEW]
     main([*words, "resolution.eval=[64,32]", f"+evaluation.rivals.unet={trained}", "evaluation.panel_samples=0"])
     assert list(result(tmp_path)["by_size"]) == ["64", "32"]
-    assert set(result(tmp_path)["rivals"]) == {"mean_texture", "unprojection", "unet"}
+    assert set(result(tmp_path)["rivals"]) == {"mean_texture", "unprojection", "unlit", "unet"}
     for size, row in result(tmp_path)["by_size"].items():
         assert row == pytest.approx(result(trained)["by_size"][size], rel=1e-4)
         assert row == pytest.approx(result(tmp_path)["rivals"]["unet"][size])
@@ -87,7 +87,7 @@ def test_the_papers_losses_and_per_vertex_lookup_train(tmp_path):
     words = ["loss=texture_paper", "model.per_vertex=true", "loss.cross_view=1", "data.background=others"]
     folder = run(tmp_path, "experiment=texglo", *words, ONE_EPOCH, *FEW)
     names = {name for line in (folder / "metrics.jsonl").read_text().splitlines() for name in json.loads(line)}
-    assert {"train/perceptual", "train/prior"} <= names and "train/l1" not in names
+    assert {"train/perceptual", "train/prior"} <= names and "train/l2" not in names
 
 
 def test_a_picture_becomes_a_textured_mesh(trained, checkpoint, crops, tmp_path):

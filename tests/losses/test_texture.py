@@ -52,7 +52,8 @@ def maps(atlas: UVAtlas, values: torch.Tensor, truth=None, prior=None) -> UVMaps
 
 
 PICTURE_TERMS = [
-    PixelL1(), PixelL2(), StructuralSimilarity(), Perceptual(ReIDNet()), Perceptual(ReIDNet(), "mean"), PartStyle(ReIDNet()),
+    PixelL1(), PixelL2(), StructuralSimilarity(),
+    Perceptual(ReIDNet()), Perceptual(ReIDNet(), "mean"), PartStyle(ReIDNet()),
 ]  # fmt: skip
 
 

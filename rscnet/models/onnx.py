@@ -45,7 +45,7 @@ class BodyOutputs(nn.Module):
 
 
 class OnnxNetwork(nn.Module):
-    """A network run by onnxruntime, on the CPU and without gradients; for single pictures faster than torch.
+    """A network run by onnxruntime, on the CPU and without gradients.
 
     Args:
         path: what `export_onnx` wrote.

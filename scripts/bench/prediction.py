@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Rival:
 
 
 def measure(sizes: Sizes) -> Row:
-    """Ours through onnxruntime, as `prediction.runtime=onnx` runs it, and through torch, the default."""
+    """Ours through torch, the default, and through onnxruntime, as `prediction.runtime=onnx` runs it."""
     plain = configuration(sizes)
     module = module_of(plain).eval()
     network = module.network
@@ -62,22 +63,26 @@ def measure(sizes: Sizes) -> Row:
     rival = Rival(same_network(network, sizes.views), trained)
     with tempfile.TemporaryDirectory() as folder:
         exported: Any = onnx_network(network, sizes.image, sizes.views, Path(folder))
-    fast = Predictor(Trained(exported, module.body, plain, Path("benchmark")), "cpu")
-    default = Predictor(trained, "cpu")
+    runtimes = {
+        "torch": Predictor(trained, "cpu"),
+        "onnx": Predictor(Trained(exported, module.body, plain, Path("benchmark")), "cpu"),
+    }
     top, left, side = CORNER
     person = read_image(PHOTO)[top : top + side, left : left + side]
     sharp, small = resize(person, sizes.image), resize(person, min(SMALL, sizes.image))
-    difference = require(_distance(fast, rival, sharp), 1.0, "prediction")
-    sides: dict[str, Callable[[], Any]] = {
-        "rival": lambda: rival(small),
-        "ours": lambda: fast.predict([small]),
-        "torch": lambda: default.predict([small]),
-    }
+    difference = max(_distance(predictor, rival, sharp) for predictor in runtimes.values())
+    require(difference, 1.0, "prediction")
+    sides: dict[str, Callable[[], Any]] = {"rival": lambda: rival(small)}
+    for name, predictor in runtimes.items():
+        sides[name] = partial(predictor.predict, [small])
     timings = interleaved(sides, sizes.rounds, sizes.least)
+    fastest = min(runtimes, key=lambda name: timings[name].best)
     title = f"single-image prediction, ResNet-50, {sizes.image} px, load excluded"
-    row = row_of(title, 1.5, timings, difference, "vertices of a full-size picture, greatest distance in mm")
-    row.figures = {"seconds_torch": timings["torch"].best, "ratio_torch": row.rival.best / timings["torch"].best}
-    row.notes = ["Ours is `prediction.runtime=onnx` in full precision; `torch`, the default, stands beside it."]
+    pair = {"rival": timings["rival"], "ours": timings[fastest]}
+    row = row_of(title, 1.5, pair, difference, "vertices of a full-size picture, greatest distance in mm")
+    for name in runtimes:
+        row.figures |= {f"seconds_{name}": timings[name].best, f"ratio_{name}": row.rival.best / timings[name].best}
+    row.notes = [f"Ours is `prediction.runtime={fastest}`; both runtimes stand beside it, `torch` is the default."]
     return row
 
 

@@ -19,6 +19,7 @@ from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
+from rscnet.memory import keep_freed_memory
 from rscnet.models.checkpoint import load_weights
 from rscnet.ranks import is_rank_zero, wait_for_all
 from rscnet.tasks.common import agreement, build_data, require_optimizer, set_up_process
@@ -42,6 +43,7 @@ def run(config: RunConfig) -> float | None:
         say(f"already complete: {folder} (fresh=true starts over)")
         return records.main_figure(folder)
     set_up_process(config)
+    keep_freed_memory()
     plain = config.plain()
     say(f"run folder: {folder}")
     records.write_config(folder, plain)

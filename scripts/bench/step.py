@@ -162,8 +162,8 @@ def measure(sizes: Sizes) -> dict[str, Row]:
         rows[f"train_step_{name}"] = row
         row.notes = [
             "Ours with `+optimizer.fused=true`, torch's fused Adam.",
-            "Ours keeps freed memory for the next step, as `task=train` does; the rival leaves it to glibc, which gives it "
-            "back to the system (`rscnet/memory.py`).",
+            "Ours keeps freed memory for the next step, as `task=train` does; the rival leaves it to glibc, which "
+            "gives it back (`rscnet/memory.py`).",
         ]
     rows["train_step_bf16"].difference = abs(losses["bf16"] / losses["rival"] - 1)
     rows["train_step_bf16"].agreement = "first loss, relative, half precision against full"

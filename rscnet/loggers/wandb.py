@@ -53,7 +53,7 @@ class WandbRun(WandbLogger):
     ) -> None:
         folder = Path(save_dir)
         config = yaml.safe_load((folder / records.CONFIG).read_text())
-        chosen, reason = choose_mode(os.environ.get("WANDB_MODE", mode))
+        chosen, reason = choose_mode(os.environ.get("WANDB_MODE") or mode)
         method = "/".join([config["name"], config["ablation"]])
         super().__init__(
             name=f"{method}/seed{config['seed']}",
@@ -137,7 +137,7 @@ def choose_mode(wanted: str) -> tuple[str, str]:
     if wanted == "dryrun":  # wandb's old name
         wanted = "offline"
     if wanted not in ("auto", "online", "offline", "disabled"):
-        raise UserError(f"logger.wandb.mode: expected auto, online, offline or disabled, got {wanted!r}")
+        raise UserError(f"logger.wandb.mode (or WANDB_MODE, which wins): expected auto, online, offline or disabled, got {wanted!r}")
     if wanted in ("offline", "disabled"):
         return wanted, "as asked"
     if not _has_key():

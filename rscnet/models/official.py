@@ -28,6 +28,7 @@ BLOCK_RULES = {
     "rscnet": tuple((f"layer{i}.hmr_layer.{{}}", f"encoder.layer{i}.blocks.{{}}") for i in range(1, 5)),
     "spin": tuple((f"layer{i}.{{}}", f"encoder.layer{i}.blocks.{{}}") for i in range(1, 5)),
 }
+PREFIXES = ("module.", "model.", "network.", "net.")  # of networks that were saved inside another module
 ALPHA = re.compile(r"layer(\d)\.alphas\.(\d+)")
 
 
@@ -74,7 +75,7 @@ def import_state(
     Raises:
         UserError: an unknown layout, a key that belongs nowhere, a gap in what the layout must fill, or other shapes.
     """
-    state = {name.removeprefix("module."): value for name, value in state.items()}
+    state = bare_names(state)
     layout = recognise(state, source)
     ours, ignored, unknown = _translate(state, layout)
     expected = net.state_dict()
@@ -116,12 +117,21 @@ def export_official(net: RSCNet) -> State:
     return exported
 
 
+def bare_names(state: Mapping[str, Tensor]) -> State:
+    """The state dict without what all its names begin with that says only what the network was wrapped in."""
+    state = dict(state)
+    while prefix := next((p for p in PREFIXES if state and all(name.startswith(p) for name in state)), None):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
 def recognise(state: Mapping[str, Tensor], source: str | Path) -> str:
     """rscnet, spin or torchvision.
 
     Raises:
         UserError: none of these.
     """
+    state = bare_names(state)
     if "layer1.hmr_layer.0.conv1.weight" in state:
         return "rscnet"
     if "layer1.0.conv1.weight" in state:

@@ -53,9 +53,10 @@ def test_export_is_the_official_layout(net, official):
     assert all(torch.equal(exported[name], official[name]) for name in official)
 
 
-def test_wrapped_file_with_prefix_loads(tmp_path):
+@pytest.mark.parametrize("prefix", ["module.", "module.module.", "model."])
+def test_wrapped_file_with_prefix_loads(tmp_path, prefix):
     source, target = small_net(), small_net()
-    state = {f"module.{name}": value for name, value in export_official(source).items()}
+    state = {prefix + name: value for name, value in export_official(source).items()}
     torch.save({"model": state, "epoch": 3}, tmp_path / "official.pt")
     import_weights(target, tmp_path / "official.pt")
     assert all(

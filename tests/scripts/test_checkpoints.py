@@ -38,9 +38,9 @@ def failure(monkeypatch: pytest.MonkeyPatch, name: str, *words: object) -> str:
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The released file, wrapped as the training code wraps it."""
+    """The released file, wrapped as the training code wraps it, of a network on several GPUs."""
     path = tmp_path_factory.mktemp("official") / "RSC-Net.pt"
-    torch.save({"model": official_state(), "epoch": 3}, path)
+    torch.save({"model": {f"module.{name}": value for name, value in official_state().items()}, "epoch": 3}, path)
     return path
 
 

@@ -44,6 +44,7 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["+model.network.encoder.widht=1"], ["model.network.encoder.widht: ", "no such argument", "'width'"]),
         (["schedule.mode=cosin"], ["schedule.mode: ", "'constant' or 'cosine'", "got 'cosin'"]),
         (["image_size=big"], ["image_size: ", "integer", "got 'big'"]),
+        (["hydra/launcher=joblb"], ["hydra/launcher=joblb: there is no", "did you mean 'joblib'?"]),
         (["resolution=papr"], ["resolution=papr: there is no conf/resolution/papr.yaml", "'paper'"]),
         (["experiment=rsc_ful"], ["experiment=rsc_ful: there is no", "'rsc_full'"]),
         (["resolution.eval=[32,64]"], ["resolution.eval: ", "from high to low", "[64, 32]"]),

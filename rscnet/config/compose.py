@@ -111,7 +111,8 @@ def explain(error: Exception) -> str:
     missing = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if missing:
         group, choice = missing.groups()
-        known = [path.stem for path in (CONFIG_DIR / group).glob("*.yaml")]
+        # our settings of a launcher are called by the launcher's name
+        known = [path.stem.removeprefix("rscnet_") for path in (CONFIG_DIR / group).glob("*.yaml")]
         return f"{group}={choice}: there is no conf/{group}/{choice}.yaml{suggest(choice, known)}"
     group = re.search(r"Could not override '([^']+)'\.", text)
     if group:

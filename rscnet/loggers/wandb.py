@@ -137,7 +137,9 @@ def choose_mode(wanted: str) -> tuple[str, str]:
     if wanted == "dryrun":  # wandb's old name
         wanted = "offline"
     if wanted not in ("auto", "online", "offline", "disabled"):
-        raise UserError(f"logger.wandb.mode (or WANDB_MODE, which wins): expected auto, online, offline or disabled, got {wanted!r}")
+        raise UserError(
+            f"logger.wandb.mode (or WANDB_MODE, which wins): expected auto, online, offline or disabled, got {wanted!r}"
+        )
     if wanted in ("offline", "disabled"):
         return wanted, "as asked"
     if not _has_key():

@@ -61,6 +61,16 @@ def test_front_is_seen_from_the_front_and_back_from_behind(body, posed, camera):
     assert view.facing[2, back].mean() > 0.4 > 0.05 > view.facing[2, front].mean()
 
 
+def test_normals_are_of_unit_length_and_say_how_well_a_texel_is_seen(body, posed, camera):
+    _, view = observed(body, posed, camera)
+    torch.testing.assert_close(view.normals.norm(dim=-1), torch.ones(view.facing.shape))
+    seen = view.facing > 0.2  # the line of sight is within 2 degrees of the camera's axis
+    difference = (-view.normals[..., 2][seen] - view.facing[seen]).abs()
+    assert difference.mean() < 0.02 and difference.quantile(0.95) < 0.06
+    sideways = view.normals[..., 0][seen] * view.place[..., 0][seen]
+    assert sideways.mean() > 0  # what lies further to the right turns to the right
+
+
 def test_what_lies_off_the_picture_is_not_seen(body, posed, camera):
     atlas = atlas_of(body)
     pixels = camera.project(posed) - torch.tensor([SIZE / 2, 0.0, 0.0])

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from rscnet.memory import keep_freed_memory
 from rscnet.models.resnet import ResolutionAwareResNet
 
 from .machine import product_peak
@@ -37,14 +36,12 @@ def measure(sizes: Sizes) -> dict[str, Any]:
     last = views.contiguous(memory_format=torch.channels_last)
 
     def step(half: bool) -> None:
-        keep_freed_memory()  # as training does
         encoder.zero_grad()
         with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
             maps = encoder(last, scales)
         maps.float().mean().backward()
 
     def rival() -> None:
-        keep_freed_memory(False)
         original.zero_grad()
         original(views, 0).mean().backward()
 

@@ -34,8 +34,6 @@ class Step(ABC):
     """A training step that can be repeated."""
 
     optimizer: torch.optim.Optimizer
-    keeps_memory = False
-    """As training with rscnet does; the rival is left with the C library's default."""
 
     @abstractmethod
     def gradients(self) -> Tensor:
@@ -43,7 +41,6 @@ class Step(ABC):
 
     def __call__(self) -> Tensor:
         """One step; its loss."""
-        keep_freed_memory(self.keeps_memory)
         loss = self.gradients()
         self.optimizer.step()
         return loss
@@ -51,8 +48,6 @@ class Step(ABC):
 
 class OurStep(Step):
     """A training step of the configured module: losses, backward, optimiser."""
-
-    keeps_memory = True
 
     def __init__(self, sizes: Sizes, half: bool = False, views: int | None = None, count: int | None = None) -> None:
         plain = configuration(sizes)
@@ -150,8 +145,12 @@ def measure(sizes: Sizes) -> dict[str, Row]:
     ours = OurStep(sizes)
     rival = RivalStep(sizes, ours)
     half = OurStep(sizes, half=True)
-    losses = {"rival": float(rival()), "fp32": float(ours()), "bf16": float(half())}
-    timings = interleaved({"rival": rival, "fp32": ours, "bf16": half}, sizes.step_rounds, warm=False)
+    losses = {"rival": float(rival())}
+    timings = interleaved({"rival": rival}, sizes.step_rounds, warm=False)
+    keep_freed_memory()
+    losses |= {"fp32": float(ours()), "bf16": float(half())}
+    timings |= interleaved({"fp32": ours, "bf16": half}, sizes.step_rounds, warm=False)
+    keep_freed_memory(False)
     rows = {}
     title = f"whole training step, ResNet-50, {sizes.image} px, {sizes.views} scales, batch {sizes.batch}, "
     what = "loss of a step at 64 px with the whole queue drawn, and encoder gradients in double precision, relative"
@@ -162,8 +161,8 @@ def measure(sizes: Sizes) -> dict[str, Row]:
         rows[f"train_step_{name}"] = row
         row.notes = [
             "Ours with `+optimizer.fused=true`, torch's fused Adam.",
-            "Ours keeps freed memory for the next step, as `task=train` does; the rival leaves it to glibc, which "
-            "gives it back (`rscnet/memory.py`).",
+            "Ours keeps freed memory for the next step, as `task=train` does (`rscnet/memory.py`); the rival, timed "
+            "before, leaves it to glibc, which gives it back.",
         ]
     rows["train_step_bf16"].difference = abs(losses["bf16"] / losses["rival"] - 1)
     rows["train_step_bf16"].agreement = "first loss, relative, half precision against full"

@@ -38,7 +38,8 @@ def write_summary(folder: Path, words: Sequence[str]) -> None:
     shown = Table(title=f"{folder.parent.name}: {counts['complete']} of {len(jobs)} jobs complete")
     shown.add_column("job", no_wrap=True)
     shown.add_column("status")
-    for title in ("PA-MPJPE", "seconds"):
+    textures = any((job["value"] or 0) < 0 for job in jobs)  # see `records.main_figure`
+    for title in ("-PSNR or -SSIM" if textures else "PA-MPJPE", "seconds"):
         shown.add_column(title, justify="right")
     for job in jobs:
         value = "" if job["value"] is None else f"{job['value']:.1f}"

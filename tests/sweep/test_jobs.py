@@ -84,6 +84,14 @@ def test_a_failed_job_is_recorded_and_complete_ones_are_skipped(fake_runs, tmp_p
     assert json.loads((sweep / "sweep.json").read_text())["jobs"][0]["seconds"] is not None
 
 
+def test_the_figures_of_textures_are_not_called_errors(tmp_path, capsys):
+    (tmp_path / "jobs").mkdir()
+    for value, title in ((51.0, "PA-MPJPE"), (-13.1, "-PSNR or -SSIM")):
+        jobs.Job("one", 0, [], status="complete", value=value).write(tmp_path)
+        write_summary(tmp_path, [])
+        assert title in capsys.readouterr().out
+
+
 @pytest.fixture
 def stubborn_run(monkeypatch) -> list[Path]:
     """Jobs call a stand-in that starts a process of its own and takes no notice of signals."""

@@ -22,8 +22,16 @@ _SETS = {
     "3dpw_test": ("pw3d.ORIGIN", "3dpw.py <raw>"),
 }
 
+_NAMES_OF_SPIN = {"h36m_train_protocol1": "h36m_train", "mpi_inf_3dhp_test": "mpi_inf_3dhp_valid"}
+
 SPIN_WEIGHTS = "model_checkpoint.pt"
 SPIN_WEIGHTS_URL = "http://visiondata.cis.upenn.edu/spin/model_checkpoint.pt"
+
+
+def name_in(folder: Path, name: str) -> str:
+    """The name of a set in this folder: `name`, or the one that SPIN's release gives it where only that is there."""
+    other = _NAMES_OF_SPIN.get(name, name)
+    return other if (folder / f"{other}.npz").is_file() and not (folder / f"{name}.npz").is_file() else name
 
 
 def how_to_get(name: str, folder: Path | str) -> str:

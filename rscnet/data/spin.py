@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32
 
 from rscnet.data import crops
 from rscnet.data.annotations import ROWS, read_annotations, sequence_names
-from rscnet.data.catalog import how_to_get
+from rscnet.data.catalog import how_to_get, name_in
 from rscnet.data.image_stores import ImageStore, find_images, usual_names
 from rscnet.data.images import Picture
 from rscnet.data.sample import Sample
@@ -59,7 +59,8 @@ class SpinAnnotations:
                 f"{name}: expected rotation >= 0, 0 <= scale < 1 and length >= 1 or null, "
                 f"got rotation {rotation}, scale {scale}, length {length}"
             )
-        self.folder, self.name, self.size = None if folder is None else Path(folder), name, size
+        self.folder, self.size = None if folder is None else Path(folder), size
+        self.name = name if self.folder is None else name_in(self.folder, name)
         self.rotation, self.scale, self.ignore_3d = rotation, scale, ignore_3d
         self.round_keypoints, self.dataset = round_keypoints, dataset
         self._length, self._images = length, images

@@ -46,6 +46,13 @@ def test_a_sample_as_annotated(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sample.image[SIZE // 2, SIZE // 2], [25, 100, 200])
 
 
+def test_sets_under_the_names_that_spin_gives_them(tmp_path: Path) -> None:
+    write_set(tmp_path, "h36m_train", 3)
+    assert len(SpinAnnotations(tmp_path, "h36m_train_protocol1", SIZE)) == 3
+    write_set(tmp_path, "h36m_train_protocol1", 2)
+    assert len(SpinAnnotations(tmp_path, "h36m_train_protocol1", SIZE)) == 2
+
+
 def test_absent_fields_are_masked(tmp_path: Path) -> None:
     absent = dict.fromkeys(("openpose", "part", "pose", "shape", "has_smpl", "S", "gender", "maskname", "partname"))
     write_set(tmp_path, "bare", 2, **absent)

@@ -198,7 +198,8 @@ def _image_problem(entry: Any, known: Mapping[Any, Any]) -> str | None:
 def _annotation_problem(entry: Mapping[str, Any], picture: PictureBoxes | None, keys: list[str]) -> str | None:
     if picture is None:
         return f"image_id: expected the id of one of `images`, got {_short(entry.get('image_id'))}"
-    for key in (*(["id"] if "id" in entry else []), *keys):
+    own = ["id"] if "id" in entry else []  # some programs leave it out
+    for key in (*own, *keys):
         if not isinstance(entry.get(key), int):
             return f"{key}: expected a whole number, got {_short(entry.get(key))}"
     if "bbox" not in entry:

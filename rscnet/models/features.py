@@ -5,6 +5,7 @@ All take RGB in [0, 1] of any size and bring it to their own.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,7 @@ from rscnet.models.checkpoint import State, load_strict, load_weights
 from rscnet.models.resnet import ResolutionAwareResNet
 
 
-class FeatureNetwork(nn.Module):
+class FeatureNetwork(nn.Module, ABC):
     """Pictures to four feature maps, from fine to coarse; frozen where it is part of a loss."""
 
     mean: Float[Tensor, "3 1 1"]
@@ -32,9 +33,9 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGE_STD)[:, None, None], persistent=False)
 
+    @abstractmethod
     def maps(self, pictures: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n c hf wf"]]:
         """Feature maps of normalised pictures."""
-        raise NotImplementedError
 
     def forward(self, pictures: Float[Tensor, "n 3 h w"]) -> list[Float[Tensor, "n c hf wf"]]:
         """Feature maps of pictures in [0, 1]."""

@@ -46,7 +46,6 @@ class FittedLight(nn.Module):
         self.register_buffer("precision", (noise / torch.tensor(list(spread))).square(), persistent=False)
         self.least = least
 
-    @torch.no_grad()
     def forward(self, photos: Float[Tensor, "m 3 h w"], surface: SurfaceView, atlas: UVAtlas) -> Float[Tensor, "m 3 k"]:
         """How much light falls on each covered texel, seen or not.
 
@@ -55,9 +54,12 @@ class FittedLight(nn.Module):
             surface: how bodies lie in them.
             atlas: of the bodies.
         """
+        return self._fitted(unproject(photos, surface), surface, atlas)
+
+    @torch.no_grad()
+    def _fitted(self, shown: Float[Tensor, "m 3 k"], surface: SurfaceView, atlas: UVAtlas) -> Float[Tensor, "m 3 k"]:
         weight = torch.where(surface.facing > SEEN, surface.facing, 0.0)
         basis = torch.cat([torch.ones_like(surface.normals[..., :1]), surface.normals], -1)
-        shown = unproject(photos, surface)
         expected = (basis @ self.expected).clamp(min=self.least)
         colours = region_colours(shown / expected[:, None], weight, atlas)
         weight = (weight / weight.sum(1, keepdim=True).clamp(min=1e-6))[:, None]
@@ -68,4 +70,5 @@ class FittedLight(nn.Module):
 
     def removed(self, photos: Float[Tensor, "m 3 h w"], surface: SurfaceView, atlas: UVAtlas) -> Float[Tensor, "m 3 k"]:
         """Colours under the covered texels in [0, 1] without the light that falls on them."""
-        return (unproject(photos, surface) / self(photos, surface, atlas)).clamp(max=1)
+        shown = unproject(photos, surface)
+        return (shown / self._fitted(shown, surface, atlas)).clamp(max=1)

@@ -151,7 +151,7 @@ def _read(path: Path) -> Run | None:
 def _tell_job(path: Path, found: Mapping[Path, Run]) -> list[str]:
     """Notes in its run the number of a sweep's job and why it failed; tells that where there is no run folder."""
     job = _json(path)
-    if not isinstance(job, Mapping):
+    if job is None:
         return []
     run = found.get((path.parents[1] / job["folder"]).resolve()) if job.get("folder") else None
     if run is not None and isinstance(job.get("number"), int):

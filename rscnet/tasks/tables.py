@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from rscnet.callbacks.errors import ErrorTable
+from rscnet.render.figures import TITLES
 
 ROWS = {
-    "mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE", "pck": "PCK % (higher is better)",
-    "auc": "AUC % (higher is better)", "accel": "acceleration error, m/s²", "jitter": "jitter, 10 m/s³",
+    **TITLES, "pck": "PCK % (higher is better)", "auc": "AUC % (higher is better)",
+    "accel": "acceleration error, m/s²", "jitter": "jitter, 10 m/s³",
 }  # fmt: skip
 HIGHER_IS_BETTER = ("pck", "auc")
 

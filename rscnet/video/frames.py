@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from rscnet.data.images import SUFFIXES, Picture, list_images, read_image
 from rscnet.errors import UserError
 
 
-class Video:
+class Video(ABC):
     """Frames at a constant rate; only one of them is in memory.
 
     Iterating again reads again. A frame that cannot be read is None, so that the others keep their times.
@@ -33,8 +34,9 @@ class Video:
             raise UserError(self._empty())
         self.height, self.width = first.shape[:2]
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Picture | None]:
-        raise NotImplementedError
+        """The frames, from the first one."""
 
     def _empty(self) -> str:
         reasons = f" ({self.problems[0]})" if self.problems else ""

@@ -43,7 +43,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 {quick}Written by `make bench` (`scripts/benchmark.py`). Rivals are plain implementations of what the original does,
 written from a description of it (`scripts/bench/rivals`, benchmark-only code); before anything is timed, both must give
-the same numbers. Rival and ours take turns in one process; times are the best of their rounds, medians are in
+the same numbers. Rival and ours take turns in one process, but for the
+training step (see there); times are the best of their rounds, medians are in
 `benchmarks.json`.
 
 Machine: {machine["processor"]}, {machine["cores"]} cores, {machine["threads"]} threads, {machine["capability"]}

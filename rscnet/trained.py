@@ -89,9 +89,9 @@ def shipped(kind: str = BODIES) -> list[str]:
     return sorted(path.stem for path in (SHIPPED / kind).glob("*.safetensors"))
 
 
-def find(name: str, kind: str = BODIES) -> Path:
+def find(name: str, kind: str = BODIES, key: str = "checkpoint") -> Path:
     """The weights file that a name, a file or a run folder stands for; of a run the last checkpoint, which its
-    results were measured with, else the best.
+    results were measured with, else the best. Messages name the configuration `key` that it was given for.
 
     Raises:
         UserError: nothing of that name.
@@ -103,11 +103,11 @@ def find(name: str, kind: str = BODIES) -> Path:
         for candidate in (path / "checkpoints" / LAST, path / "checkpoints" / BEST, path / LAST, path / BEST):
             if candidate.is_file():
                 return candidate
-        raise UserError(f"checkpoint: the folder {path} holds no checkpoints/{LAST} or checkpoints/{BEST}")
+        raise UserError(f"{key}: the folder {path} holds no checkpoints/{LAST} or checkpoints/{BEST}")
     if (SHIPPED / kind / f"{name}.safetensors").is_file():
         return SHIPPED / kind / f"{name}.safetensors"
     names = ", ".join(shipped(kind)) or "none"
-    raise UserError(f"checkpoint: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
+    raise UserError(f"{key}: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -148,13 +148,13 @@ def load_trained(name: str, smpl: str | None = None) -> Trained:
     return Trained(network.eval(), body, config, path)
 
 
-def load_texture(name: str, smpl: str | None = None) -> TrainedTexture:
-    """The trained texture network that `name` stands for (see `find`); `smpl` as in `load_trained`.
+def load_texture(name: str, smpl: str | None = None, key: str = "checkpoint") -> TrainedTexture:
+    """The trained texture network that `name` stands for (`key` as in `find`); `smpl` as in `load_trained`.
 
     Raises:
         UserError: nothing of that name, a damaged file, or weights of another kind of model.
     """
-    path = find(name, TEXTURES)
+    path = find(name, TEXTURES, key)
     network, config = _rebuilt(path, TexGlo)
     return TrainedTexture(network, build(_on_this_machine(config["body"], smpl), "body"), config, path)
 
@@ -188,7 +188,7 @@ def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     Raises:
         UserError: keys that do not fit and are not allowed, listed.
     """
-    path = find(name)
+    path = find(name, key="init_from")
     state, metadata = load_weights(path)
     if configuration(metadata, path) is None:
         return f"start: {path.name}, {import_state(network, state, path, allow)}"

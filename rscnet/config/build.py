@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -62,7 +62,7 @@ def build(node: Mapping[str, Any], path: str = "", **arguments: Any) -> Any:
         if not arguments:
             return instantiate(dict(node), _convert_="all")
         # objects go in by a call of their own: instantiate would copy them and build what looks like a node in them
-        return instantiate({**node, "_partial_": True}, _convert_="all")(**arguments)
+        return _call(instantiate({**node, "_partial_": True}, _convert_="all"), arguments)
     except InstantiationException as error:
         cause: BaseException | None = error
         while cause is not None:
@@ -71,3 +71,11 @@ def build(node: Mapping[str, Any], path: str = "", **arguments: Any) -> Any:
             cause = cause.__cause__
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"{path or node.get('_target_')}: cannot be built: {reason}") from error
+
+
+def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """What the function returns; its failure is told as Hydra tells those of its own calls."""
+    try:
+        return function(**arguments)
+    except Exception as error:
+        raise InstantiationException(str(error)) from error

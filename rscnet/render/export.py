@@ -97,9 +97,7 @@ def _visual(mesh: Mesh) -> Any:
 
 
 def _write_material(path: Path, texture: TextureMap, picture: str) -> None:
-    write_atomically(
-        path.with_name(picture), lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG")
-    )
+    write_atomically(path.with_name(picture), lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG"))
     text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture}\n"
     write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
 

@@ -88,7 +88,7 @@ def _lines(action: Callable[[], object]) -> list[str]:
 
 
 def _start_lines(name: str) -> list[str]:
-    lines = [line.replace("checkpoint:", "init_from:", 1) for line in _lines(lambda: find(name))]
+    lines = _lines(lambda: find(name, key="init_from"))
     if lines and Path(name).name == SPIN_WEIGHTS:
         place = "put it into paths.data" if Path(name).parent == Path() else f"put it into {Path(name).parent}"
         return [f"init_from: {name}: missing; get SPIN's weights from {SPIN_WEIGHTS_URL} and {place}"]

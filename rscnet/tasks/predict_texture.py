@@ -35,7 +35,7 @@ def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
     if config.texture == AUTO and not names:
         return None
     name = names[0] if config.texture == AUTO else str(config.texture)
-    texturer = Texturer(load_texture(name, config.paths.smpl), predictor.device)
+    texturer = Texturer(load_texture(name, config.paths.smpl, "texture"), predictor.device)
     if texturer.fits(predictor.trained.body):
         return texturer
     if config.texture == AUTO:

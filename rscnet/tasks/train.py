@@ -51,8 +51,6 @@ def run(config: RunConfig) -> float | None:
     require_optimizer(plain)
     data = build_data(plain)
     data.require("train", "val")
-    if is_rank_zero():  # the others find everything in place when they meet it in the trainer
-        data.prepare("train", "val")
     module: pl.LightningModule = build(plain["model"], "model")
     logged_every = plain["trainer"]["log_every_n_steps"]
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
@@ -61,6 +59,8 @@ def run(config: RunConfig) -> float | None:
     records.JsonLinesLogger(folder).rewind(step)
     with mirrors(plain, folder) as opened:
         trainer = _trainer(plain, folder, len(data.epochs), opened)
+        if is_rank_zero():  # the others find everything in place when they meet it in the trainer
+            data.prepare("train", "val")  # last, for it may take long: all mistakes above are told before
         _fit(trainer, module, data, resume)
         write_results(config, folder, module, data)
         wait_for_all()

@@ -176,4 +176,20 @@ def test_the_optimiser_s_own_refusal_is_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, *QUICK, "optimizer.lr=fast")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: optimizer: ") and "lr=fast" in line
+    assert line == "error: optimizer.lr: expected float or Tensor, got 'fast'"
+
+
+@pytest.mark.parametrize(
+    ("word", "start"),
+    [
+        ("trainer.devices=some", "trainer: cannot be built: "),
+        ("loss.contrastive.queue.size=-3", "model: cannot be built: "),
+        ("init_from=nothing", "init_from: 'nothing' is no file"),
+    ],
+)
+def test_mistakes_are_told_before_data_are_made(tmp_path, capsys, word, start):
+    with pytest.raises(SystemExit):
+        run(tmp_path, *QUICK, f"paths.cache={tmp_path / 'cache'}", word)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: " + start)
+    assert not (tmp_path / "cache").exists()

@@ -27,6 +27,11 @@ def test_every_experiment_composes_in_every_preset(experiment, preset):
     assert config.resolution.ranges[0] == (config.image_size, config.image_size)
 
 
+@pytest.mark.parametrize("experiment", [name for name in experiments() if name != "paper"])  # which needs files
+def test_every_experiment_can_run_in_seconds(experiment):
+    main([f"experiment={experiment}", "preset=smoke", "task=check"])
+
+
 def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     with pytest.raises(SystemExit) as caught:
         main(words)

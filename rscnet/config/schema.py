@@ -62,6 +62,7 @@ class TextureSize(Strict):
     uv_size: int = Field(ge=16, multiple_of=16)
     lr: float = Field(gt=0)
     epochs: float = Field(gt=0)
+    batch_scale: float = Field(gt=0)
     visible: bool
     light: Component | None
     output: str

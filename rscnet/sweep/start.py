@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -76,6 +77,8 @@ def start(words: Sequence[str]) -> None:
         sys.argv = arguments
         if is_rank_zero():
             write_summary(folder, chosen)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # empty where the words did not compose: then there is no such sweep
     if stop_asked(folder):
         say("sweep stopped; the same command goes on with it")
         raise KeyboardInterrupt

@@ -13,6 +13,7 @@ import pytest
 from rscnet.config.compose import compose, compose_tree
 from rscnet.config.fingerprint import run_folder
 from rscnet.errors import UserError
+from rscnet.run import main
 from rscnet.sweep import jobs, stopping
 from rscnet.sweep.jobs import clean_environment, run_job
 from rscnet.sweep.start import is_sweep, sweep_folder, with_our_settings
@@ -35,6 +36,14 @@ def test_the_same_sweep_finds_its_folder_again():
     launched = [*reversed(words), "hydra/launcher=joblib", "hydra.sweeper.n_trials=9", "logger=csv", "paths.output=/x"]
     assert sweep_folder(launched) == folder
     assert sweep_folder(["sweep=search", "preset=cpu", "seed=0,1", "paths.output=/x"]) != folder
+
+
+def test_a_misspelt_sweep_is_one_line_and_leaves_no_folder(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["-m", "sweep=ablation_componets", f"paths.output={tmp_path}"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: sweep=ablation_componets: there is no ") and "'ablation_components'" in line
+    assert not list(tmp_path.glob("sweeps/*/*"))
 
 
 def test_a_job_does_not_take_itself_for_a_rank_of_another_run():

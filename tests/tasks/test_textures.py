@@ -15,7 +15,7 @@ from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.run import main
 from rscnet.trained import load_texture
 
-FEW = ["texglo.judges.reid_unseen=null", "curriculum.stages.stage0.batch_size=4", "trainer.log_every_n_steps=1"]
+FEW = ["texglo.judges.reid_unseen=null", "trainer.log_every_n_steps=1"]
 ONE_EPOCH = "curriculum.stages.stage0.epochs=1"
 TEXTURED = {"texture.png", "mesh.obj", "mesh.mtl", "mesh.glb", "turntable.png"}
 

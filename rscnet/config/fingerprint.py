@@ -32,6 +32,8 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The same of a plain configuration, which may be an older one that lacks keys."""
     chosen = {key: _without(plain.get(key)) for key in SCIENCE}
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
+    if plain.get("average"):  # where it is off, runs from before there was one are still found
+        chosen["average"] = plain["average"]
     chosen["precision"] = plain["trainer"].get("precision")
     return chosen
 

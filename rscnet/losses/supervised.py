@@ -52,8 +52,8 @@ class Joints3D(nn.Module):
     """Squared error in square metres of the 24 annotation joints, centred at the midpoint of the hips.
 
     Args:
-        limb_weight: weight of knees, ankles, elbows and wrists beside the other joints, our extension: they are the hard
-            ones. All weights are scaled to a mean of one.
+        limb_weight: weight of knees, ankles, elbows and wrists beside the other joints, our extension: they are
+            the hard ones. All weights are scaled to a mean of one.
     """
 
     joint_weight: Float[Tensor, "24"]

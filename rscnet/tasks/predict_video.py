@@ -66,6 +66,8 @@ def predict_video(config: RunConfig, load: Callable[[], Predictor], output: Path
         say(escape(f"passed over: {line}"))
     if len(skipped) > SHOWN:
         say(f"passed over: and {len(skipped) - SHOWN} more, see summary.json")
+    if video.unevenness > 1 / video.fps:
+        say(escape(_uneven(video)))
     problems = list(video.problems)
     textures: dict[int, TextureMap] = {}
     if people and (texturer := texturer_for(config, predictor)):
@@ -135,6 +137,13 @@ def origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
         **records.provenance(), "checkpoint": str(predictor.trained.path), "input": config.input,
         "tracks": config.tracks or config.boxes, "box": config.box, "box_scale": predictor.box_scale,
     }  # fmt: skip
+
+
+def _uneven(video: Video) -> str:
+    return (
+        f"uneven frames: {video.path} has them up to {video.unevenness:.2f} s off its mean rate of {video.fps:.4g} per "
+        f"second, by which motion is timed; `ffmpeg -i {video.path.name} -vf fps={round(video.fps)} even.mp4` evens them"
+    )
 
 
 def _never_shown(tracks: Sequence[PersonTrack], people: Sequence[PersonMotion], frames: int) -> list[str]:

@@ -25,7 +25,10 @@ class Video(ABC):
         fps: frames per second.
         width, height: of upright frames in pixels.
         problems: after a pass, what could not be read, a line each.
+        unevenness: after a pass, by how many seconds a frame is away, at most, from where an even rate has it.
     """
+
+    unevenness = 0.0
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self.fps, self.problems = path, fps, list[str]()
@@ -62,8 +65,9 @@ class VideoFile(Video):
         super().__init__(path, float(rate))
 
     def __iter__(self) -> Iterator[Picture | None]:
-        self.problems = []
+        self.problems, self.unevenness = [], 0.0
         read = 0
+        begin: float | None = None
         with self._opened() as container:
             packets = container.demux(container.streams.video[0])
             while True:
@@ -80,6 +84,9 @@ class VideoFile(Video):
                     self.problems.append(f"{self.path}: frame {read} is damaged ({_reason(error)})")
                     frames = [None]
                 for frame in frames:
+                    if frame is not None and frame.time is not None:
+                        begin = frame.time - read / self.fps if begin is None else begin
+                        self.unevenness = max(self.unevenness, abs(frame.time - begin - read / self.fps))
                     read += 1
                     yield None if frame is None else self._picture(frame)
         if self.declared and read < self.declared and not self.problems:

@@ -1,4 +1,5 @@
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -18,6 +19,25 @@ def test_frames_come_in_order_at_their_rate_and_again(tmp_path: Path) -> None:
         greys = [float(frame[-4:, -4:].mean()) for frame in video if frame is not None]
         np.testing.assert_allclose(greys, [0, 20, 40, 60, 80, 100], atol=4)
     assert video.problems == []
+
+
+def test_uneven_frames_are_told(tmp_path: Path) -> None:
+    """Nine frames a tenth of a second apart, then one a second later: 10 frames in 1.9 s."""
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 10)
+        for time in (*range(9), 18):
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    uneven, even = open_video(tmp_path / "a.mp4"), open_video(write_video(tmp_path / "b.mp4", fps=29.97))
+    assert len([*uneven, *even]) == 16
+    # frame 8 of 10 comes at 0.8 s, at the mean rate it would at 8 / fps
+    assert uneven.unevenness == pytest.approx(max(8 / uneven.fps - 0.8, 0.0), abs=0.02)
+    assert uneven.unevenness > 1 / uneven.fps
+    assert even.unevenness < 0.1 / even.fps
 
 
 def test_h264_that_browsers_play(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
 def _uneven(video: Video) -> str:
     return (
         f"uneven frames: {video.path} has them up to {video.unevenness:.2f} s off its mean rate of {video.fps:.4g} per "
-        f"second, by which motion is timed; `ffmpeg -i {video.path.name} -vf fps={round(video.fps)} even.mp4` evens them"
+        f"second, which motion is timed by; `ffmpeg -i {video.path.name} -vf fps={round(video.fps)} even.mp4` mends it"
     )
 
 

@@ -23,7 +23,7 @@ def configuration(sizes: Sizes) -> dict[str, Any]:
     ranges = [[sizes.view_sizes[0]] * 2]
     ranges += [[low, high] for low, high in zip(sizes.view_sizes[1:], sizes.view_sizes, strict=False)]
     words = [
-        "experiment=rsc_full", "preset=paper", "+model.sequential=true", f"image_size={sizes.image}",
+        "experiment=rsc_full", "preset=paper", "model.sequential=true", f"image_size={sizes.image}",
         f"encoder.width={sizes.width}", f"resolution.ranges={ranges}", f"resolution.eval={list(sizes.view_sizes)}",
         f"loss.contrastive.queue.size={sizes.queue}", f"loss.contrastive.negatives={sizes.negatives}", "init_from=null",
         "+optimizer.fused=true",

@@ -75,7 +75,7 @@ def test_body_data_stay_out_of_the_weights():
 
 def test_resolutions_forwarded_apart_or_together_are_the_same_in_evaluation():
     together, _ = module("rsc_full")
-    apart, _ = module("rsc_full", "+model.sequential=true")
+    apart, _ = module("rsc_full", "model.sequential=true")
     seen = batch(views=3, count=4)
     with torch.no_grad():
         for trained in (together, apart):
@@ -98,8 +98,19 @@ def test_resolutions_forwarded_apart_or_together_are_the_same_in_evaluation():
 
 
 def test_the_ramp_may_go_down():
-    trained, _ = module("rsc_full", "+model.ramp=down")
+    trained, _ = module("rsc_full", "model.ramp=down")
     assert trained.ramp_factor() == pytest.approx(0.4)
+
+
+def test_coefficients_may_have_a_rate_of_their_own():
+    trained, _ = module("rsc_full", "model.coefficient_rate=30", "optimizer.lr=1e-4")
+    rest, own = trained.optimizer(trained.parameter_groups()).param_groups
+    assert (rest["lr"], own["lr"]) == (1e-4, pytest.approx(3e-3))
+    assert sum(p.numel() for p in own["params"]) == 5 * 8  # five ranges, eight blocks
+    found = {id(p) for group in (rest, own) for p in group["params"]}
+    assert found == {id(p) for p in trained.parameters() if p.requires_grad}
+    plain, _ = module("rsc_full")
+    assert len(plain.optimizer(plain.parameter_groups()).param_groups) == 1
 
 
 def test_dense_pretraining_learns_from_the_same_batches():

@@ -19,8 +19,15 @@ WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
 )
 
-# what the released code does without meaning to; where it is off, runs from before the switch are still found
-SLIPS = frozenset({"bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"})
+# switches that came later, and their values that change nothing: with these, runs from before are still found
+NEUTRAL = {
+    **dict.fromkeys(("bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"), False),
+    "ramp": "up",
+    "sequential": False,
+    "coefficient_rate": 1.0,
+    "per_channel": False,
+    "limb_weight": 1.0,
+}
 
 
 def science(config: RunConfig) -> dict[str, Any]:
@@ -52,7 +59,7 @@ def portable_words(words: Sequence[str]) -> str:
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
         kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT}
-        return {key: _without(value) for key, value in kept.items() if key not in SLIPS or value is not False}
+        return {key: _without(value) for key, value in kept.items() if key not in NEUTRAL or value != NEUTRAL[key]}
     return [_without(value) for value in node] if isinstance(node, list) else node
 
 

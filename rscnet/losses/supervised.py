@@ -54,12 +54,17 @@ class Joints3D(nn.Module):
     Args:
         limb_weight: weight of knees, ankles, elbows and wrists beside the other joints, our extension: they are
             the hard ones. All weights are scaled to a mean of one.
+
+    Raises:
+        UserError: a weight that is not positive.
     """
 
     joint_weight: Float[Tensor, "24"]
 
     def __init__(self, limb_weight: float = 1.0) -> None:
         super().__init__()
+        if limb_weight <= 0:
+            raise UserError(f"loss.supervised.terms.joints_3d: limb_weight must be positive, got {limb_weight}")
         weights = torch.ones(len(ANNOTATION_24))
         weights[ANNOTATION_LIMBS] = limb_weight
         self.register_buffer("joint_weight", weights / weights.mean(), persistent=False)

@@ -1,11 +1,12 @@
 """A run's identity sees what decides its result, and nothing else."""
 
+import copy
 from pathlib import Path
 
 import pytest
 
 from rscnet.config.compose import compose
-from rscnet.config.fingerprint import digest, run_folder, science
+from rscnet.config.fingerprint import digest, run_folder, science, science_of
 
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
@@ -40,10 +41,25 @@ def test_it_ignores_where_and_how(usual, words):
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
         "init_from=somewhere",
+        "model.sequential=true",
+        "model.network.encoder.per_channel=true",
+        "loss.supervised.terms.joints_3d.limb_weight=2",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):
     assert digest(science(compose([*RSC, word]))) != usual
+
+
+def test_runs_from_before_a_switch_are_found_while_it_is_off():
+    now = compose(RSC).plain()
+    before = copy.deepcopy(now)
+    for key in ("ramp", "sequential", "coefficient_rate"):
+        del before["model"][key]
+    del before["model"]["network"]["encoder"]["per_channel"]
+    del before["loss"]["supervised"]["terms"]["joints_3d"]["limb_weight"]
+    del before["model"]["objective"]["supervised"]["terms"]["joints_3d"]["limb_weight"]
+    del before["average"]
+    assert science_of(before) == science_of(now)
 
 
 def test_the_folder_names_experiment_ablation_digest_and_seed(usual):

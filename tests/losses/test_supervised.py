@@ -73,6 +73,11 @@ def test_joints_are_centred_at_the_hips(posed):
     torch.testing.assert_close(Joints3D(limb_weight=3.0)(replace(posed, joints=shifted), labels), 1.8 * expected)
 
 
+def test_limbs_cannot_weigh_nothing():
+    with pytest.raises(UserError, match="limb_weight must be positive, got 0"):
+        Joints3D(limb_weight=0)
+
+
 def test_pose_and_betas_by_hand(posed):
     labels = target(3)
     labels.has_smpl[:] = torch.tensor([True, False, True])

@@ -98,8 +98,5 @@ TRAINING_49_FROM_SMPL_54 = index_map(TRAINING_49, SMPL_54)
 LSP_14_FROM_H36M_17 = index_map(LSP_14, H36M_17)
 H36M_PELVIS = H36M_17.index("pelvis")
 ANNOTATION_HIPS = (ANNOTATION_24.index("right_hip_lsp"), ANNOTATION_24.index("left_hip_lsp"))
-ANNOTATION_LIMBS = [
-    ANNOTATION_24.index(f"{side}_{name}") for side in ("right", "left") for name in ("knee", "ankle", "elbow", "wrist")
-]
 # Joints of dense pretraining, as positions in TRAINING_49: the feet of the OpenPose block and all annotation joints.
 HEATMAP_30 = (*range(OPENPOSE_25.index("left_big_toe"), len(OPENPOSE_25)), *range(len(OPENPOSE_25), len(TRAINING_49)))

@@ -24,9 +24,6 @@ NEUTRAL = {
     **dict.fromkeys(("bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"), False),
     "ramp": "up",
     "sequential": False,
-    "coefficient_rate": 1.0,
-    "per_channel": False,
-    "limb_weight": 1.0,
 }
 
 
@@ -39,8 +36,6 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The same of a plain configuration, which may be an older one that lacks keys."""
     chosen = {key: _without(plain.get(key)) for key in SCIENCE}
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
-    if plain.get("average"):  # where it is off, runs from before there was one are still found
-        chosen["average"] = plain["average"]
     chosen["precision"] = plain["trainer"].get("precision")
     return chosen
 

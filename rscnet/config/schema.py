@@ -181,7 +181,6 @@ class RunConfig(Strict):
     clips: Clips
     encoder: EncoderSize
     dropout: float = Field(ge=0, lt=1)
-    average: Component | None = None
     keypoint_head: Component | None
     keypoint_loss: Component | None
     texglo: TextureSize

@@ -41,7 +41,7 @@ class TrainingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         try:
-            optimizer = self.optimizer(self.parameter_groups())
+            optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
         except (TypeError, ValueError) as error:  # values that the optimiser itself refuses
             raise UserError(f"optimizer: {error}") from error
         total = self.trainer.datamodule.curriculum.total_steps(len(self.trainer.datamodule.train))  # type: ignore[attr-defined]
@@ -52,10 +52,6 @@ class TrainingModule(pl.LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
-
-    def parameter_groups(self) -> Iterable[Any]:
-        """What the optimiser is given: parameters, or groups of them with settings of their own."""
-        return [p for p in self.parameters() if p.requires_grad]
 
     def rank_share(self, count: int) -> float:
         """Factor on the mean loss of this process's `count` samples, which makes the mean of gradients over processes

@@ -29,7 +29,6 @@ class RSCNetModule(TrainingModule):
         ramp: course of the losses across resolutions; its length comes from the curriculum.
         sequential: forward each resolution by itself, from high to low, as the original does, so that batch
             normalisation sees one resolution at a time; False forwards them together.
-        coefficient_rate: factor on the learning rate of the resolutions' coefficients, our extension.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class RSCNetModule(TrainingModule):
         schedule: Mapping[str, Any],
         ramp: Literal["up", "down", "none"] = "up",
         sequential: bool = False,
-        coefficient_rate: float = 1.0,
     ) -> None:
         super().__init__(optimizer, schedule)
         self.network = network
@@ -51,16 +49,6 @@ class RSCNetModule(TrainingModule):
             network.projector.requires_grad_(False)  # DDP waits for the gradient of every parameter that has one
         self.ramp: Literal["up", "down", "none"] = ramp
         self.sequential = sequential
-        self.coefficient_rate = coefficient_rate
-
-    def parameter_groups(self) -> Iterable[Any]:
-        """All parameters; where their rate differs, the coefficients by themselves."""
-        trained = {name: p for name, p in self.named_parameters() if p.requires_grad}
-        own = [trained.pop(name) for name in list(trained) if name.endswith(".alphas")]
-        if self.coefficient_rate == 1 or not own:
-            return super().parameter_groups()
-        (group,) = self.optimizer(own).param_groups  # knows the rate that is configured
-        return [{"params": list(trained.values())}, {"params": own, "lr": group["lr"] * self.coefficient_rate}]
 
     def forward(self, batch: Batch) -> Prediction:
         """Predictions of all views, view-major rows."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import fit_translation
-from rscnet.joints import ANNOTATION_24, ANNOTATION_HIPS, ANNOTATION_LIMBS, OPENPOSE_25
+from rscnet.joints import ANNOTATION_24, ANNOTATION_HIPS, OPENPOSE_25
 from rscnet.losses.posed import PosedBodies
 from rscnet.losses.reduction import mean_per_view, residual
 from rscnet.structures import Target
@@ -49,30 +49,12 @@ class Keypoints2D(nn.Module):
 
 
 class Joints3D(nn.Module):
-    """Squared error in square metres of the 24 annotation joints, centred at the midpoint of the hips.
-
-    Args:
-        limb_weight: weight of knees, ankles, elbows and wrists beside the other joints, our extension: they are
-            the hard ones. All weights are scaled to a mean of one.
-
-    Raises:
-        UserError: a weight that is not positive.
-    """
-
-    joint_weight: Float[Tensor, "24"]
-
-    def __init__(self, limb_weight: float = 1.0) -> None:
-        super().__init__()
-        if limb_weight <= 0:
-            raise UserError(f"loss.supervised.terms.joints_3d: limb_weight must be positive, got {limb_weight}")
-        weights = torch.ones(len(ANNOTATION_24))
-        weights[ANNOTATION_LIMBS] = limb_weight
-        self.register_buffer("joint_weight", weights / weights.mean(), persistent=False)
+    """Squared error in square metres of the 24 annotation joints, centred at the midpoint of the hips."""
 
     def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
         joints, confidence = target.joints_3d[..., :3], target.joints_3d[..., 3]
         seen = (confidence > 0) & target.has_joints_3d[:, None]
-        weight = torch.where(seen, confidence * self.joint_weight, 0.0)
+        weight = torch.where(seen, confidence, 0.0)
         predicted = _hips_centred(posed.joints[:, FIRST_ANNOTATION:])
         error = weight[..., None] * residual(predicted, _hips_centred(joints), seen).square()
         return mean_per_view(error, target.has_joints_3d)

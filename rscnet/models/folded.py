@@ -3,8 +3,6 @@ folded into the convolutions, and on the CPU sums and ReLU happen inside them (o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -20,16 +18,14 @@ class FoldedConv:
 
     Args:
         conv, norm: a convolution without bias and its batch normalisation, in evaluation mode.
-        factor: the coefficient of a residual branch, or of each of its channels.
+        factor: the coefficient of a residual branch.
     """
 
-    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, factor: Float[Tensor, "*c"] | None = None) -> None:
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, factor: float = 1.0) -> None:
         folded = fuse_conv_bn_eval(conv, norm)
         assert folded.bias is not None
-        scale = folded.bias.new_ones(1) if factor is None else factor.reshape(-1)
-        self.bias = scale * folded.bias.detach()
-        weight = scale[:, None, None, None] * folded.weight.detach()
-        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.bias = factor * folded.bias.detach()
+        self.weight = (factor * folded.weight.detach()).contiguous(memory_format=torch.channels_last)
         self.stride, self.padding = list(conv.stride), [int(side) for side in conv.padding]
         self.fused = self.weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
 
@@ -52,7 +48,7 @@ class FoldedConv:
 class FoldedBlock:
     """A residual block; its last convolution exists once for each scale."""
 
-    def __init__(self, block: Basic | Bottleneck, coefficients: Sequence[Tensor | None]) -> None:
+    def __init__(self, block: Basic | Bottleneck, coefficients: list[float]) -> None:
         layers = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
         if isinstance(block, Bottleneck):
             layers.append((block.conv3, block.bn3))
@@ -108,11 +104,11 @@ class FoldedResNet(nn.Module):
         return maps
 
 
-def _columns(stage: nn.Module) -> list[Sequence[Tensor | None]]:
+def _columns(stage: nn.Module) -> list[list[float]]:
     """Coefficients of each block at every scale."""
     if isinstance(stage.alphas, Tensor):
-        return [column.unbind(0) for column in stage.alphas.detach().unbind(1)]
-    return [[None]] * len(stage.blocks)  # type: ignore[arg-type]
+        return stage.alphas.detach().T.tolist()
+    return [[1.0]] * len(stage.blocks)  # type: ignore[arg-type]
 
 
 def folded(network: RSCNet) -> RSCNet:

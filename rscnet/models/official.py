@@ -101,8 +101,6 @@ def export_official(net: RSCNet) -> State:
     """
     if net.head is not None:
         raise UserError("official layout: the original has no dense head, so this network cannot be written in it")
-    if any(name.endswith(".alphas") and value.ndim > 2 for name, value in net.state_dict().items()):
-        raise UserError("official layout: this network has coefficients of channels, the original of blocks only")
     if not any(name.endswith(".alphas") for name in net.state_dict()):
         raise UserError("official layout: this network has no resolution coefficients, the original has one per block")
     rules = [(mine, theirs) for theirs, mine in (*RULES, *BLOCK_RULES["rscnet"])]

@@ -29,7 +29,7 @@ class Basic(nn.Module):
         self.downsample = _shortcut(inputs, channels, stride)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, coefficient: Float[Tensor, "n #c 1 1"] | None) -> Tensor:
+    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
         branch = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return self.relu(_joined(branch, coefficient, self.downsample(x)))
 
@@ -50,7 +50,7 @@ class Bottleneck(nn.Module):
         self.downsample = _shortcut(inputs, channels * self.expansion, stride)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, coefficient: Float[Tensor, "n #c 1 1"] | None) -> Tensor:
+    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
         branch = self.relu(self.bn1(self.conv1(x)))
         branch = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(branch)))))
         return self.relu(_joined(branch, coefficient, self.downsample(x)))
@@ -71,30 +71,22 @@ def _joined(branch: Tensor, coefficient: Tensor | None, shortcut: Tensor) -> Ten
 
 
 class Stage(nn.Module):
-    """Residual blocks with one coefficient per scale index and block, or of each of its channels; 1 at the start."""
+    """Residual blocks with one coefficient per scale index and block, 1 at the start."""
 
-    alphas: Float[nn.Parameter, "scales blocks *c"] | None
+    alphas: Float[nn.Parameter, "scales blocks"] | None
 
     def __init__(
-        self,
-        block: type[Basic] | type[Bottleneck],
-        inputs: int,
-        channels: int,
-        blocks: int,
-        stride: int,
-        scales: int,
-        per_channel: bool = False,
+        self, block: type[Basic] | type[Bottleneck], inputs: int, channels: int, blocks: int, stride: int, scales: int
     ) -> None:
         super().__init__()
         widths = [inputs] + [channels * block.expansion] * (blocks - 1)
         self.blocks = nn.ModuleList(block(w, channels, stride if i == 0 else 1) for i, w in enumerate(widths))
-        shape = (scales, blocks, channels * block.expansion) if per_channel else (scales, blocks)
-        self.register_parameter("alphas", nn.Parameter(torch.ones(shape)) if scales else None)
+        self.register_parameter("alphas", nn.Parameter(torch.ones(scales, blocks)) if scales else None)
 
     def forward(self, x: Tensor, scale_index: Int[Tensor, "n"]) -> Tensor:
-        rows = None if self.alphas is None else self.alphas[scale_index].unsqueeze(-1).flatten(2)[..., None, None]
+        rows = None if self.alphas is None else self.alphas[scale_index]
         for i, block in enumerate(self.blocks):
-            x = block(x, None if rows is None else rows[:, i])
+            x = block(x, None if rows is None else rows[:, i, None, None, None])
         return x
 
 
@@ -109,20 +101,12 @@ class ResolutionAwareResNet(nn.Module):
         width: factor on all channel counts (the paper's network has 1).
         scales: number of resolution ranges.
         resolution_aware: False keeps all coefficients at 1 and has none to train: a plain ResNet.
-        per_channel: our extension: a coefficient for each channel of a block instead of one for the block.
 
     Raises:
         UserError: a depth, width or number of scales that cannot be built.
     """
 
-    def __init__(
-        self,
-        depth: int = 50,
-        width: float = 1.0,
-        scales: int = 5,
-        resolution_aware: bool = True,
-        per_channel: bool = False,
-    ) -> None:
+    def __init__(self, depth: int = 50, width: float = 1.0, scales: int = 5, resolution_aware: bool = True) -> None:
         super().__init__()
         base = round(64 * width)
         if depth not in BLOCKS_OF_DEPTH or base < 1 or scales < 1:
@@ -140,7 +124,7 @@ class ResolutionAwareResNet(nn.Module):
         for i, (name, blocks) in enumerate(zip(STAGES, BLOCKS_OF_DEPTH[depth], strict=True)):
             channels = base * 2**i
             rows = scales if resolution_aware else 0
-            self.add_module(name, Stage(block, inputs, channels, blocks, 1 if i == 0 else 2, rows, per_channel))
+            self.add_module(name, Stage(block, inputs, channels, blocks, stride=1 if i == 0 else 2, scales=rows))
             inputs = channels * block.expansion
             self.stage_channels.append(inputs)
         self.out_channels = inputs
@@ -172,7 +156,6 @@ class ResolutionAwareResNet(nn.Module):
 
 def coefficients(state: Mapping[str, Tensor]) -> dict[str, Float[Tensor, "scales"]]:
     """Coefficients of each residual block at each scale, by block (`layer2.1`), from the names and tensors of a module
-    that holds a resolution-aware encoder; of those of single channels the mean; nothing for a plain network."""
+    that holds a resolution-aware encoder; nothing for a plain network."""
     rows = ((re.search(r"(layer\d)\.alphas$", name), value) for name, value in state.items())
-    tables = ((m[1], value.detach().unsqueeze(-1).flatten(2).mean(-1)) for m, value in rows if m)
-    return {f"{stage}.{i}": column for stage, table in tables for i, column in enumerate(table.unbind(1))}
+    return {f"{m[1]}.{i}": column for m, value in rows if m for i, column in enumerate(value.detach().unbind(1))}

@@ -102,17 +102,6 @@ def test_the_ramp_may_go_down():
     assert trained.ramp_factor() == pytest.approx(0.4)
 
 
-def test_coefficients_may_have_a_rate_of_their_own():
-    trained, _ = module("rsc_full", "model.coefficient_rate=30", "optimizer.lr=1e-4")
-    rest, own = trained.optimizer(trained.parameter_groups()).param_groups
-    assert (rest["lr"], own["lr"]) == (1e-4, pytest.approx(3e-3))
-    assert sum(p.numel() for p in own["params"]) == 5 * 8  # five ranges, eight blocks
-    found = {id(p) for group in (rest, own) for p in group["params"]}
-    assert found == {id(p) for p in trained.parameters() if p.requires_grad}
-    plain, _ = module("rsc_full")
-    assert len(plain.optimizer(plain.parameter_groups()).param_groups) == 1
-
-
 def test_dense_pretraining_learns_from_the_same_batches():
     trained, logged = module("dense_pretrain")
     loss = trained.training_step(batch(views=1), 0)

@@ -115,8 +115,6 @@ def test_what_the_original_has_no_place_for_is_not_exported():
     regressor = IterativeRegressor(64, torch.zeros(144), torch.zeros(10), torch.zeros(3), hidden=8)
     with pytest.raises(UserError, match="no resolution coefficients"):
         export_official(RSCNet(plain, regressor))
-    with pytest.raises(UserError, match="coefficients of channels"):
-        export_official(RSCNet(ResolutionAwareResNet(18, width=0.125, per_channel=True), regressor))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rscnet.errors import UserError
-from rscnet.models.resnet import ResolutionAwareResNet, coefficients
+from rscnet.models.resnet import ResolutionAwareResNet
 
 
 @pytest.fixture
@@ -41,29 +41,6 @@ def test_a_row_of_coefficients_changes_its_scale_only(encoder, views):
     encoder.layer3.alphas[2] = 1.7
     changed = (encoder(views, scale_index) - before).flatten(1).abs().amax(1) > 0
     assert changed.tolist() == [False, False, True, False, False]
-
-
-@torch.no_grad()
-def test_coefficients_of_channels(views):
-    torch.manual_seed(0)
-    fine = ResolutionAwareResNet(18, width=0.125, scales=5, per_channel=True).eval()
-    torch.manual_seed(0)
-    coarse = ResolutionAwareResNet(18, width=0.125, scales=5).eval()
-    assert fine.layer4.alphas.shape == (5, 2, 64)
-    scale_index = torch.arange(5)
-    torch.testing.assert_close(fine(views, scale_index), coarse(views, scale_index))
-    # one value in all channels is the coefficient of the block
-    fine.layer3.alphas[2, 1], coarse.layer3.alphas[2, 1] = 1.7, 1.7
-    torch.testing.assert_close(fine(views, scale_index), coarse(views, scale_index))
-    # the last block gives its channels out, so one of them is changed, at its scale alone
-    before = fine(views, scale_index)
-    fine.layer4.alphas[3, 1, 5] = -2.0
-    changed = (fine(views, scale_index) - before).abs().amax((2, 3)).nonzero()
-    assert changed.tolist() == [[3, 5]]
-    # reports show the mean over channels: 63 ones and a -2
-    shown = coefficients(dict(fine.named_parameters()))
-    assert shown["layer4.1"].tolist() == pytest.approx([1, 1, 1, 61 / 64, 1])
-    assert shown["layer3.1"].tolist() == pytest.approx([1, 1, 1.7, 1, 1])
 
 
 @torch.no_grad()

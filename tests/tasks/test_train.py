@@ -116,24 +116,6 @@ def test_ctrl_c_and_the_same_command_again(reference, tmp_path, capsys, step):
     assert_same_run(folder, reference)
 
 
-def test_a_running_mean_of_weights_is_kept_and_survives_a_stop(reference, tmp_path):
-    words = [*QUICK, "average={_target_: pytorch_lightning.callbacks.EMAWeightAveraging, decay: 0.5}"]
-    whole = run(tmp_path / "whole", *words)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
-        at_step(patch, 11, press_ctrl_c)
-        run(tmp_path / "cut", *words)
-    (cut,) = {path.parent for path in (tmp_path / "cut").rglob("metrics.jsonl")}
-    stopped = content(cut)
-    name = "network.encoder.conv1.weight"
-    assert not torch.equal(stopped["state_dict"][name], stopped["current_model_state"][name])
-    assert_same_run(run(tmp_path / "cut", *words), whole)
-    assert whole.parent.name != reference.parent.name
-    # steps are those of the run without a mean, only what is kept differs
-    same = [[row["train/total"] for row in rows(folder) if "train/total" in row] for folder in (whole, reference)]
-    assert same[0] == same[1]
-    assert not torch.equal(content(whole)["state_dict"][name], content(reference)["state_dict"][name])
-
-
 def test_a_power_cut_costs_only_the_steps_since_the_checkpoint(reference, tmp_path, capsys):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
         at_step(patch, 13, cut_power)

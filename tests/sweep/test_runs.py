@@ -82,7 +82,7 @@ def test_a_killed_job_stops_no_other_and_runs_alone_when_the_sweep_is_started_ag
 
 def test_sigterm_to_a_sweep_ends_its_jobs_and_the_next_start_goes_on(tmp_path):
     launcher = ["hydra/launcher=joblib", f"paths.output={tmp_path}"]
-    long = "curriculum.stages.stage0.epochs=6"  # still training when the signal comes
+    long = "curriculum.stages.stage0.epochs=40"  # still training when the signal comes
     words = ["-m", "experiment=rsc_full", "seed=0,1", *QUICK, long, *launcher]
     process = start(*words)  # both jobs run at once
     wait_until(lambda: len(list(tmp_path.glob("sweeps/*/*/rsc_full/*/*/*/metrics.jsonl"))) == 2)

@@ -86,7 +86,12 @@ def test_all_ranks_skip_a_step_that_one_of_them_cannot_take(tmp_path):
 
 def test_ranks_with_different_configurations_are_stopped(tmp_path):
     done = start(
-        "-m", "rscnet.run", "experiment=rsc_full", f"paths.output={tmp_path}", "seed=${oc.env:LOCAL_RANK,0}", *TWO_RANKS
+        "-m",
+        "rscnet.run",
+        "experiment=rsc_full",
+        f"paths.output={tmp_path}",
+        "seed='${oc.decode:${oc.env:LOCAL_RANK,0}}'",
+        *TWO_RANKS,
     )
     assert done.returncode == 1
     assert "the 2 ranks run different configurations" in done.stderr

@@ -79,6 +79,7 @@ def start(words: Sequence[str]) -> None:
             write_summary(folder, chosen)
             with contextlib.suppress(OSError):
                 folder.rmdir()  # empty where the words did not compose: then there is no such sweep
+                folder.parent.rmdir()
     if stop_asked(folder):
         say("sweep stopped; the same command goes on with it")
         raise KeyboardInterrupt

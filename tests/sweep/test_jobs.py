@@ -43,7 +43,7 @@ def test_a_misspelt_sweep_is_one_line_and_leaves_no_folder(tmp_path, capsys):
         main(["-m", "sweep=ablation_componets", f"paths.output={tmp_path}"])
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: sweep=ablation_componets: there is no ") and "'ablation_components'" in line
-    assert not list(tmp_path.glob("sweeps/*/*"))
+    assert not list(tmp_path.glob("sweeps/*"))
 
 
 def test_a_job_does_not_take_itself_for_a_rank_of_another_run():

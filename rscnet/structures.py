@@ -106,13 +106,14 @@ class DensePrediction(TensorStruct):
     """Read-out of a dense head on a grid of a quarter of the input size.
 
     `heatmaps` and `parts` are logits, `probability` is the softmax of each heat map over its cells, `depths` are metres
-    that the annotation joints are behind the pelvis.
+    that the annotation joints are behind the pelvis. `first` is what the head said before a second look.
     """
 
     heatmaps: Float[Tensor, "n j h w"]
     probability: Float[Tensor, "n j h w"]
     parts: Float[Tensor, "n p h w"] | None = None
     depths: Float[Tensor, "n d"] | None = None
+    first: DensePrediction | None = None
 
 
 @dataclass(frozen=True)

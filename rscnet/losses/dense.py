@@ -44,6 +44,7 @@ class DenseLoss(nn.Module):
         heatmap_weight: weight of the heat maps.
         part_weight: weight of the parts.
         depth_weight: weight of the depths.
+        first_weight: weight of the same losses on what a head said before its second look.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class DenseLoss(nn.Module):
         heatmap_weight: float = 1.0,
         part_weight: float = 1.0,
         depth_weight: float = 5.0,
+        first_weight: float = 0.5,
     ) -> None:
         super().__init__()
         self.joints = list(joints)
         self.sigma = sigma
         self.weights = {"heatmaps": heatmap_weight, "parts": part_weight, "depths": depth_weight}
+        self.first_weight = first_weight
 
     def forward(
         self,
@@ -67,7 +70,8 @@ class DenseLoss(nn.Module):
     ) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Weighted total and the unweighted terms.
 
-        Rows of the prediction are view-major, a multiple of n; all views of a sample share its target. Labels on
+        Rows of the prediction are view-major, a multiple of n; all views of a sample share its target. What a head said
+        before its second look is judged too (`first_<name>`). Labels on
         another grid are resampled to the network's; 255 marks cells without one. Joints outside the crop do not count.
         """
         views = len(prediction.heatmaps) // len(target.keypoints_2d)
@@ -78,6 +82,10 @@ class DenseLoss(nn.Module):
         if prediction.depths is not None:
             terms["depths"] = self._depths(prediction.depths.float(), target, views)
         total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
+        if prediction.first is not None:
+            first, before = self(prediction.first, target, part_labels)
+            total = total + self.first_weight * first
+            terms |= {f"first_{name}": value for name, value in before.items()}
         return total, terms
 
     def _heatmaps(self, logits: Float[Tensor, "m j h w"], keypoints: Float[Tensor, "m j 3"]) -> Float[Tensor, ""]:

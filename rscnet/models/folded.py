@@ -1,7 +1,9 @@
-"""The encoder of a trained network for inference alone: batch normalisation and the coefficients of the resolutions are
-folded into the convolutions, and on the CPU sums and ReLU happen inside them (oneDNN)."""
+"""Encoder and dense head of a trained network for inference alone: batch normalisation and the coefficients of the
+resolutions are folded into the convolutions, and on the CPU sums and ReLU happen inside them (oneDNN)."""
 
 from __future__ import annotations
+
+from copy import deepcopy
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rscnet.models.dense import DenseHead
 from rscnet.models.resnet import STAGES, Basic, Bottleneck, ResolutionAwareResNet
 from rscnet.models.rscnet import RSCNet
+
+NORMALISED = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
 
 
 class FoldedConv:
@@ -111,7 +116,31 @@ def _columns(stage: nn.Module) -> list[list[float]]:
     return [[1.0]] * len(stage.blocks)  # type: ignore[arg-type]
 
 
+class FoldedLayer(nn.Module):
+    """A folded convolution or block in the place of the layer that it was made from."""
+
+    def __init__(self, layer: FoldedConv | FoldedBlock) -> None:
+        super().__init__()
+        self._layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._layer(x) if isinstance(self._layer, FoldedConv) else self._layer(x, 0)
+
+
+def folded_head(head: DenseHead) -> DenseHead:
+    """A copy of a dense head in evaluation mode with its convolutions folded, without gradients."""
+    found = deepcopy(head)
+    for name, layer in head.named_modules():
+        if isinstance(layer, Basic):
+            found.set_submodule(name, FoldedLayer(FoldedBlock(layer, [1.0])))
+        elif isinstance(layer, nn.Sequential) and [type(part) for part in layer] == NORMALISED:
+            found.set_submodule(name, FoldedLayer(FoldedConv(layer[0], layer[1])))  # type: ignore[arg-type]
+    return found
+
+
 def folded(network: RSCNet) -> RSCNet:
-    """A network in evaluation mode with its encoder folded; it shares the other parts, and is for inference only."""
+    """A network in evaluation mode with its encoder and head folded; it shares the other parts, and is for inference
+    only."""
     encoder = FoldedResNet(network.encoder)
-    return RSCNet(encoder, network.regressor, network.projector, network.head).eval()  # type: ignore[arg-type]
+    head = None if network.head is None else folded_head(network.head)
+    return RSCNet(encoder, network.regressor, network.projector, head).eval()  # type: ignore[arg-type]

@@ -29,7 +29,7 @@ class Basic(nn.Module):
         self.downsample = _shortcut(inputs, channels, stride)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
+    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None = None) -> Tensor:
         branch = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         return self.relu(_joined(branch, coefficient, self.downsample(x)))
 

@@ -128,3 +128,14 @@ def test_depths_count_from_the_middle_of_the_hips_where_known():
     total, terms = loss(DensePrediction(maps, cell_probability(maps), depths=depths), target)
     assert terms["depths"].item() == pytest.approx(0.3)
     assert (total - terms["heatmaps"]).item() == pytest.approx(0.9)
+
+
+def test_what_was_said_before_a_second_look_is_judged_too():
+    maps = torch.randn(1, 2, 4, 4)
+    other = torch.randn(1, 2, 4, 4)
+    loss, target = DenseLoss(JOINTS, first_weight=0.25), target_of(keypoints(1))
+    before = DensePrediction(other, cell_probability(other))
+    alone, first = loss(DensePrediction(maps, cell_probability(maps)), target)[0], loss(before, target)[0]
+    total, terms = loss(DensePrediction(maps, cell_probability(maps), first=before), target)
+    torch.testing.assert_close(total, alone + 0.25 * first)
+    torch.testing.assert_close(terms["first_heatmaps"], first)

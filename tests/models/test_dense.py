@@ -9,9 +9,10 @@ from rscnet.models.resnet import ResolutionAwareResNet
 from rscnet.structures import DensePrediction
 
 
-def small_net() -> DenseNet:
+def small_net(refinement: bool = False) -> DenseNet:
     torch.manual_seed(0)
-    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), partial(DenseHead, channels=8, depths=True))
+    head = partial(DenseHead, channels=8, depths=True, refinement=refinement)
+    return DenseNet(ResolutionAwareResNet(18, width=0.125, scales=3), head)
 
 
 def test_maps_have_a_quarter_of_the_size():
@@ -70,3 +71,36 @@ def test_smaller_views_are_made_inside():
     net.size = 32
     prediction = net(torch.randn(1, 3, 64, 64), torch.tensor([0]))
     assert prediction.heatmaps.shape[-2:] == (8, 8)
+
+
+def test_a_second_look_changes_nothing_before_it_is_trained():
+    net, views = small_net(refinement=True), torch.randn(2, 3, 64, 64)
+    prediction = net(views, torch.tensor([0, 2]))
+    assert prediction.first is not None and prediction.first.first is None
+    for name in ("heatmaps", "probability", "parts", "depths"):
+        assert torch.equal(getattr(prediction, name), getattr(prediction.first, name)), name
+    plain = small_net()
+    plain.load_state_dict({k: v for k, v in net.state_dict().items() if "refinement" not in k})
+    assert torch.equal(plain(views, torch.tensor([0, 2])).heatmaps, prediction.heatmaps)
+
+
+def test_a_second_look_is_trained_by_its_own_answer_and_corrects_all_of_the_first():
+    net, views = small_net(refinement=True), torch.randn(4, 3, 32, 32)
+    scales = torch.tensor([0, 2, 0, 2])
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(2):  # its last layers are zero at first and let no gradient through
+        optimizer.zero_grad()
+        said = net(views, scales)
+        (said.heatmaps.square().mean() + said.parts.square().mean() + said.depths.square().sum()).backward()
+        optimizer.step()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in net.parameters())
+    said = net(views, scales)
+    for name in ("heatmaps", "parts", "depths"):
+        assert not torch.allclose(getattr(said, name), getattr(said.first, name)), name
+
+
+def test_a_second_look_takes_maps_of_odd_size_and_a_head_without_parts():
+    head = DenseHead([8, 16, 32, 64], parts=0, channels=8, refinement=True)
+    maps = [torch.randn(1, 8 << i, side, side) for i, side in enumerate((9, 5, 3, 2))]
+    said = head(maps)
+    assert said.heatmaps.shape == (1, 30, 9, 9) and said.parts is None and said.depths is None

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from rscnet.models.folded import FoldedResNet
+from rscnet.models.dense import DenseHead
+from rscnet.models.folded import FoldedLayer, FoldedResNet, folded_head
 from rscnet.models.resnet import ResolutionAwareResNet
 
 SCALES = torch.tensor([4, 0, 3, 3, 1])
@@ -14,16 +15,20 @@ def trained_like(depth: int, aware: bool = True) -> ResolutionAwareResNet:
     """An encoder whose statistics, affine maps and coefficients are not what they start from."""
     torch.manual_seed(depth)
     encoder = ResolutionAwareResNet(depth, width=0.125, resolution_aware=aware).eval()
-    for module in encoder.modules():
+    normalise_as_trained(encoder)
+    for name, tensor in encoder.named_parameters():
+        if name.endswith("alphas"):
+            nn.init.uniform_(tensor, -0.5, 1.5)
+    return encoder
+
+
+def normalise_as_trained(network: nn.Module) -> None:
+    for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
             for tensor in (module.running_var, module.weight):
                 nn.init.uniform_(tensor, 0.5, 1.0)  # type: ignore[arg-type]
             nn.init.normal_(module.bias, std=0.1)
-    for name, tensor in encoder.named_parameters():
-        if name.endswith("alphas"):
-            nn.init.uniform_(tensor, -0.5, 1.5)
-    return encoder
 
 
 @pytest.fixture
@@ -62,3 +67,24 @@ def test_a_snapshot_leaves_the_network_as_it_is(views: torch.Tensor) -> None:
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
     encoder.layer1.alphas.zero_()
     torch.testing.assert_close(quick(views, SCALES), first)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("refinement", [True, False])
+def test_a_folded_head_says_the_same(onednn: bool, refinement: bool, views: torch.Tensor, monkeypatch) -> None:
+    if not onednn:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    encoder = trained_like(18)
+    head = DenseHead(encoder.stage_channels, channels=8, depths=True, refinement=refinement).eval()
+    normalise_as_trained(head)
+    for name, tensor in head.named_parameters():
+        if "refinement" in name and "_head" in name:
+            nn.init.normal_(tensor, std=0.5)  # else a second look changes nothing
+    quick = folded_head(head)
+    assert sum(isinstance(layer, FoldedLayer) for layer in quick.modules()) == (7 if refinement else 1)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in quick.modules())
+    maps = encoder.stages(views, SCALES)
+    found, expected = quick(maps), head(maps)
+    for name in ("heatmaps", "parts", "depths"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-4)

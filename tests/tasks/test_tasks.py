@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from small_runs import SMALL, run
 
 from rscnet.run import main
@@ -47,6 +48,14 @@ def test_pretraining_has_losses_instead_of_body_errors(dense):
 def test_a_pretrained_encoder_is_a_start_and_no_rival(high):
     assert set(result(high)["by_size"]) == {"64", "32", "16"}
     assert result(high)["rivals"] == {}
+
+
+def test_a_network_of_full_resolution_is_chosen_by_full_resolution(high):
+    rows = [json.loads(line) for line in (high / "metrics.jsonl").read_text().splitlines()]
+    lowest = min(row["val/pa_mpjpe/64px"] for row in rows if "val/pa_mpjpe/64px" in row)
+    states = torch.load(high / "checkpoints" / "best.ckpt", weights_only=True)["callbacks"]
+    (best,) = [state["best"] for state in states.values() if "best" in state]
+    assert best == pytest.approx(lowest)
 
 
 def test_the_baseline_of_all_resolutions_is_compared_with_its_start(high, tmp_path, capsys):

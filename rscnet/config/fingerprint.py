@@ -24,6 +24,7 @@ NEUTRAL = {
     **dict.fromkeys(("bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"), False),
     "ramp": "up",
     "sequential": False,
+    "refinement": False,
 }
 
 

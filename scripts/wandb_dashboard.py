@@ -51,7 +51,7 @@ def workspace(entity: str, project: str, sizes: Sequence[int]) -> spaces.Workspa
         entity, project: of wandb.
         sizes: evaluation sizes in pixels, from high to low.
     """
-    losses = ("supervised", "consistency", "contrastive")
+    losses = ("supervised", "distances", "consistency", "contrastive")
     terms = ("keypoints_2d", "joints_3d", "pose", "betas", "camera")
     sections = {
         "Ablation: final errors": [bars("PA-MPJPE, mean over sizes", "eval/pa_mpjpe")]
@@ -71,6 +71,7 @@ def workspace(entity: str, project: str, sizes: Sequence[int]) -> spaces.Workspa
             curve("parts as they enter the total", [f"train/weighted/{part}" for part in losses]),
             curve("weights of the parts", [f"train/weight/{part}" for part in losses]),
             curve("supervised terms", [f"train/supervised/{term}" for term in terms], log_y=True),
+            curve("distances of joints in metres", [f"train/distances/{term}" for term in ("mpjpe", "pa_mpjpe")]),
             curve(
                 "consistency terms", [f"train/consistency/{term}" for term in ("pose", "betas", "camera")], log_y=True
             ),

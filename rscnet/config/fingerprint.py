@@ -25,6 +25,7 @@ NEUTRAL = {
     "ramp": "up",
     "sequential": False,
     "refinement": False,
+    "distances": None,
 }
 
 

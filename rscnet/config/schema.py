@@ -183,6 +183,7 @@ class RunConfig(Strict):
     dropout: float = Field(ge=0, lt=1)
     keypoint_head: Component | None
     keypoint_loss: Component | None
+    distance_loss: Component | None
     texglo: TextureSize
     workers: int = Field(ge=0)
     eval_batch_size: int = Field(ge=1)

@@ -63,7 +63,7 @@ class RSCNetModule(TrainingModule):
     def losses(self, batch: Batch, ramp: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The objective of a batch and its terms, with `ramp` as the factor on the losses across resolutions."""
         prediction = self(batch)
-        posed = pose_bodies(self.body, prediction.parameters, with_vertices=self.objective.supervised.needs_truth)
+        posed = pose_bodies(self.body, prediction.parameters, with_vertices=self.objective.needs_truth)
         return self.objective(prediction, posed, batch, len(batch.views), ramp, self._truth(batch))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
@@ -84,7 +84,7 @@ class RSCNetModule(TrainingModule):
         return LinearRamp(length, self.ramp)(self.global_step)
 
     def _truth(self, batch: Batch) -> PosedBodies | None:
-        if not self.objective.supervised.needs_truth:
+        if not self.objective.needs_truth:
             return None
         with torch.no_grad():
             output = self.body(batch.target.parameters)

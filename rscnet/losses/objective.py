@@ -40,6 +40,7 @@ class RSCObjective(nn.Module):
         scale_weights: how resolutions are weighted in the supervised part.
         dense: our extension, None in the paper: losses of the network's dense head, the mean over all resolutions.
         dense_weight: weight of the dense losses beside the supervised ones.
+        distances: our extension, None in the paper: more body losses per view, weighted as `supervised` is.
 
     Raises:
         UserError: unknown scale weights.
@@ -56,6 +57,7 @@ class RSCObjective(nn.Module):
         scale_weights: Literal["index", "uniform"] = "index",
         dense: DenseLoss | None = None,
         dense_weight: float = 0.1,
+        distances: SupervisedLoss | None = None,
     ) -> None:
         super().__init__()
         if scale_weights not in ("index", "uniform"):
@@ -69,6 +71,16 @@ class RSCObjective(nn.Module):
         self.scale_weights: Literal["index", "uniform"] = scale_weights
         self.dense = dense
         self.dense_weight = dense_weight
+        self.distances = distances
+
+    @property
+    def needs_truth(self) -> bool:
+        """Whether an active body loss asks for the posed ground truth."""
+        return any(losses.needs_truth for losses in self._body_losses().values())
+
+    def _body_losses(self) -> dict[str, SupervisedLoss]:
+        groups = {"supervised": self.supervised, "distances": self.distances}
+        return {name: losses for name, losses in groups.items() if losses is not None}
 
     def forward(
         self,
@@ -87,18 +99,20 @@ class RSCObjective(nn.Module):
             batch: targets and identities.
             views: views per person that were predicted.
             ramp: factor on the losses across resolutions, from `LinearRamp`.
-            truth: posed ground truth, needed where `supervised.needs_truth`.
+            truth: posed ground truth, needed where `needs_truth`.
 
         Returns:
-            The total, and detached terms: `supervised/<name>`, `dense/<name>`, `consistency/<name>` and `contrastive`
-            without their weights; `weighted/<part>` as they enter the total, `weight/<part>` the factor that made them
-            so; `total`.
+            The total, and detached terms: `supervised/<name>`, `distances/<name>`, `dense/<name>`, `consistency/<name>`
+            and `contrastive` without their weights; `weighted/<part>` as they enter the total, `weight/<part>` the
+            factor that made them so; `total`.
         """
-        terms = self.supervised(posed, batch.target, truth)
         weights = scale_weights(views, self.scale_weights, posed.translation.device)
-        parts = {"supervised": (weights * self.supervised.total(terms)).sum()}
-        factors = {"supervised": self.total_scale}
-        logs = {f"supervised/{name}": value.mean() for name, value in terms.items()}
+        parts, factors, logs = {}, {}, {}
+        for group, losses in self._body_losses().items():
+            terms = losses(posed, batch.target, truth)
+            parts[group] = (weights * losses.total(terms)).sum()
+            factors[group] = self.total_scale
+            logs |= {f"{group}/{name}": value.mean() for name, value in terms.items()}
         if self.dense is not None:
             assert prediction.dense is not None, "dense losses need a network with a dense head"
             parts["dense"], dense = self.dense(prediction.dense, batch.target, batch.parts)

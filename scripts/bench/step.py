@@ -200,7 +200,7 @@ def body_sides(sizes: Sizes) -> dict[str, Callable[[], tuple[Tensor, Tensor]]]:
 
     def ours(values: Tensor) -> Tensor:
         people = BodyParameters.from_rotations(*parts(values))
-        posed = pose_bodies(module.body, people, with_vertices=module.objective.supervised.needs_truth)
+        posed = pose_bodies(module.body, people, with_vertices=module.objective.needs_truth)
         return module.objective(Prediction(people, values), posed, batch, sizes.views, ramp=1.0)[0]
 
     def differentiated(term: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:

@@ -45,3 +45,15 @@ def test_a_single_place_moves_to_the_mean():
     target = drawn(1, 14, 3, seed=1)
     aligned = similarity_align(torch.full((1, 14, 3), 7.0), target)
     torch.testing.assert_close(aligned, target.mean(1, keepdim=True).expand(1, 14, 3))
+
+
+def test_the_fit_is_fixed_in_the_gradient():
+    source, target = drawn(2, 14, 3, seed=1).requires_grad_(), drawn(2, 14, 3, seed=2)
+    loss = (similarity_align(source, target) - target).square().sum()
+    loss.backward()
+    # the whole derivative by differences, the fit included: the fit is optimal, so that it adds nothing
+    step = torch.zeros_like(source)
+    step[1, 4, 2] = 1e-2
+    with torch.no_grad():
+        up, down = ((similarity_align(source + s, target) - target).square().sum() for s in (step, -step))
+    torch.testing.assert_close(source.grad[1, 4, 2], (up - down) / 2e-2, atol=1e-3, rtol=1e-3)

@@ -11,7 +11,7 @@ from rscnet.losses.dense import DenseLoss
 from rscnet.losses.objective import RSCObjective, scale_weights
 from rscnet.losses.posed import pose_bodies
 from rscnet.losses.schedules import LinearRamp
-from rscnet.losses.supervised import Betas, Pose, SupervisedLoss
+from rscnet.losses.supervised import Betas, JointDistance, Pose, SupervisedLoss, Vertices
 from rscnet.models.dense import cell_probability
 from rscnet.structures import DensePrediction
 
@@ -62,6 +62,19 @@ def test_parts_can_be_left_out():
     total, logs = run(RSCObjective(supervised(), total_scale=1.0, scale_weights="uniform"), views=2, ramp=1.0)
     assert not any("consistency" in name or "contrastive" in name for name in logs)
     torch.testing.assert_close(total, 1.5 * (logs["supervised/pose"] + 0.001 * logs["supervised/betas"]))
+
+
+def test_distances_count_as_the_supervised_losses_do():
+    distances = SupervisedLoss({"mpjpe": JointDistance()}, {"mpjpe": 2.0})
+    objective, views = RSCObjective(supervised(), distances=distances), 2
+    total, logs = run(objective, views, ramp=1.0)
+    guess = prediction(PEOPLE, views)
+    value = JointDistance()(pose_bodies(tiny_body, guess.parameters), batch(PEOPLE, views).target)
+    torch.testing.assert_close(logs["weighted/distances"], 60 * 2 * (0.5 * value[0] + value[1]))
+    torch.testing.assert_close(logs["distances/mpjpe"], value.mean())
+    torch.testing.assert_close(total, logs["weighted/supervised"] + logs["weighted/distances"])
+    assert not objective.needs_truth
+    assert RSCObjective(supervised(), distances=SupervisedLoss({"v": Vertices()}, {"v": 1.0})).needs_truth
 
 
 def test_dense_losses_count_beside_the_supervised_ones():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -6,18 +7,24 @@ from tiny_bodies import leaf, parameters, target, tiny_body
 
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import NORMALISED_FOCAL, camera_to_translation, project
+from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.joints import ANNOTATION_HIPS
 from rscnet.losses.posed import pose_bodies
 from rscnet.losses.supervised import (
     Betas,
     CameraTranslation,
+    JointDistance,
+    JointDistances,
     Joints3D,
     Keypoints2D,
     Pose,
     SupervisedLoss,
     Vertices,
 )
+from rscnet.metrics.functional import mpjpe, pa_mpjpe
 
-TERMS = [Keypoints2D, Joints3D, Pose, Betas, CameraTranslation, Vertices]
+AlignedDistance = partial(JointDistance, aligned=True)
+TERMS = [Keypoints2D, Joints3D, Pose, Betas, CameraTranslation, Vertices, JointDistance, AlignedDistance]
 
 
 @pytest.fixture
@@ -69,6 +76,63 @@ def test_joints_are_centred_at_the_hips(posed):
     shifted[0, 25] += torch.tensor([0.0, 0.3, 0.0])  # an ankle of person 0 in the first view, off the hips
     expected = torch.tensor([0.09, 0.0]) / (3 * 24 * 3)
     torch.testing.assert_close(Joints3D()(replace(posed, joints=shifted), labels), expected)
+
+
+@pytest.fixture
+def labelled():
+    labels = target(3)
+    labels.joints_3d[..., 3] = 1.0
+    return labels
+
+
+def with_joints(posed, joints):
+    return replace(posed, joints=torch.cat([posed.joints[:, :25], joints], dim=1))
+
+
+def test_distance_by_hand(posed, labelled):
+    joints = labelled.joints_3d[..., :3].repeat(2, 1, 1) + torch.tensor([5.0, -3.0, 1.0])
+    joints[0, 0] += torch.tensor([0.3, 0.0, 0.4])  # an ankle of person 0 in the first view is off by half a metre
+    joints[1, 20] += 9.0  # errors are not measured on an eye
+    expected = torch.tensor([0.5 / (3 * 14), 0.0])
+    torch.testing.assert_close(JointDistance()(with_joints(posed, joints), labelled), expected, atol=1.01e-3, rtol=0)
+    labelled.joints_3d[0, 0, 3] = 0.0
+    assert JointDistance()(with_joints(posed, joints), labelled)[0] < 1.01e-3
+
+
+@pytest.mark.parametrize(("aligned", "metric"), [(False, mpjpe), (True, pa_mpjpe)])
+def test_distance_is_the_metric(posed, labelled, aligned, metric):
+    joints, truth = posed.joints[:3, 25:].detach(), labelled.joints_3d[..., :3]
+    centred = [j[:, :14] - j[:, list(ANNOTATION_HIPS)].mean(1, keepdim=True) for j in (joints, truth)]
+    loss = JointDistance(aligned)(posed, labelled)
+    torch.testing.assert_close(loss[0], metric(*centred).mean(), atol=1e-5, rtol=1e-4)
+
+
+def test_aligned_distance_does_not_see_a_similarity(posed, labelled):
+    turn = axis_angle_to_matrix(torch.tensor([0.3, -1.0, 2.0]))
+    joints = (2.5 * labelled.joints_3d[..., :3] @ turn + 4.0).repeat(2, 1, 1)
+    assert AlignedDistance()(with_joints(posed, joints), labelled).max() < 1.01e-3
+    assert JointDistance()(with_joints(posed, joints), labelled).min() > 0.3
+
+
+def test_aligned_distance_needs_all_joints(posed, labelled):
+    whole = AlignedDistance()(posed[[1, 2, 4, 5]], labelled[1:])
+    labelled.joints_3d[0, 3, 3] = 0.0
+    labelled.joints_3d[0, 3, :3] = torch.nan
+    torch.testing.assert_close(AlignedDistance()(posed, labelled), whole)
+
+
+def test_aligned_distance_goes_down_along_its_gradient(posed, labelled):
+    loss = AlignedDistance()(posed, labelled).sum()
+    loss.backward()
+    moved = replace(posed, joints=(posed.joints - 0.02 * posed.joints.grad).detach())
+    assert AlignedDistance()(moved, labelled).sum() < loss
+
+
+def test_aligned_distance_of_no_number_is_no_number(posed, labelled):
+    joints = posed.joints.detach().clone()
+    joints[0, 30] = torch.nan
+    loss = AlignedDistance()(replace(posed, joints=joints), labelled)
+    assert loss[0].isnan() and loss[1].isfinite()
 
 
 def test_pose_and_betas_by_hand(posed):
@@ -183,6 +247,15 @@ def test_combination_skips_terms_without_weight(posed):
     expected = 5 * Keypoints2D()(posed, labels) + 0.1 * Betas()(posed, labels)
     torch.testing.assert_close(loss.total(values), expected)
     assert SupervisedLoss({"v": Vertices()}, {"v": 1.0}).needs_truth
+
+
+def test_joint_distances_are_switched_by_weight(posed, labelled):
+    both = JointDistances(mpjpe=2.0, pa_mpjpe=0.5)(posed, labelled)
+    expected = 2 * JointDistance()(posed, labelled) + 0.5 * AlignedDistance()(posed, labelled)
+    torch.testing.assert_close(JointDistances(mpjpe=2.0, pa_mpjpe=0.5).total(both), expected)
+    assert set(JointDistances(mpjpe=0.0)(posed, labelled)) == {"pa_mpjpe"}
+    with pytest.raises(UserError, match="must not be zero"):
+        JointDistances(mpjpe=0.0, pa_mpjpe=None)
 
 
 @pytest.mark.parametrize("weights", [{}, {"pose": 1.0, "keypoint": 1.0}])

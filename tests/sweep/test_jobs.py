@@ -128,9 +128,18 @@ def test_a_stopped_sweep_ends_its_job_with_all_of_its_processes_and_starts_no_ot
     user.join()
     (record,) = (tmp_path / "jobs").glob("*.json")
     assert json.loads(record.read_text())["message"] == "interrupted"
-    for pid in stubborn_run[0].read_text().split():
-        status = Path(f"/proc/{pid}/stat")
-        assert not status.exists() or ") Z " in status.read_text()  # ended, perhaps not yet collected
+    pids, patience = stubborn_run[0].read_text().split(), time.monotonic() + 10  # a killed process dies when it may run
+    while any(map(alive, pids)) and time.monotonic() < patience:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if alive(pid)]
+
+
+def alive(pid: str) -> bool:
+    """Whether a process has not ended; one that nobody has collected yet has."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_launchers_have_our_settings_under_the_names_of_their_plugins():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rscnet.joints import ANNOTATION_HIPS, HEATMAP_30, OPENPOSE_25
@@ -71,27 +71,47 @@ class DenseLoss(nn.Module):
         """Weighted total and the unweighted terms.
 
         Rows of the prediction are view-major, a multiple of n; all views of a sample share its target. What a head said
-        before its second look is judged too (`first_<name>`). Labels on
-        another grid are resampled to the network's; 255 marks cells without one. Joints outside the crop do not count.
+        before its second look is judged too (`first_<name>`). Labels on another grid are resampled to the network's;
+        255 marks cells without one. Joints outside the crop do not count.
         """
         views = len(prediction.heatmaps) // len(target.keypoints_2d)
-        keypoints = target.keypoints_2d[:, self.joints].repeat(views, 1, 1)
-        terms = {"heatmaps": self._heatmaps(prediction.heatmaps.float(), keypoints)}
+        wanted = self._wanted(prediction.heatmaps, target.keypoints_2d[:, self.joints], views)
+        answers = {"": prediction} if prediction.first is None else {"": prediction, "first_": prediction.first}
+        total, terms = prediction.heatmaps.new_zeros((), dtype=torch.float32), {}
+        for prefix, answer in answers.items():
+            found = self._terms(answer, wanted, target, part_labels, views)
+            weight = self.first_weight if prefix else 1.0
+            total = total + weight * torch.stack([self.weights[name] * value for name, value in found.items()]).sum()
+            terms |= {f"{prefix}{name}": value for name, value in found.items()}
+        return total, terms
+
+    def _terms(
+        self,
+        prediction: DensePrediction,
+        wanted: tuple[Float[Tensor, "m j c"], Bool[Tensor, "m j"]],
+        target: Target,
+        part_labels: Int[Tensor, "n hp wp"] | None,
+        views: int,
+    ) -> dict[str, Float[Tensor, ""]]:
+        terms = {"heatmaps": self._heatmaps(prediction.heatmaps.float(), *wanted)}
         if part_labels is not None and prediction.parts is not None:
             terms["parts"] = self._parts(prediction.parts.float(), part_labels.repeat(views, 1, 1))
         if prediction.depths is not None:
             terms["depths"] = self._depths(prediction.depths.float(), target, views)
-        total = torch.stack([self.weights[name] * value for name, value in terms.items()]).sum()
-        if prediction.first is not None:
-            first, before = self(prediction.first, target, part_labels)
-            total = total + self.first_weight * first
-            terms |= {f"first_{name}": value for name, value in before.items()}
-        return total, terms
+        return terms
 
-    def _heatmaps(self, logits: Float[Tensor, "m j h w"], keypoints: Float[Tensor, "m j 3"]) -> Float[Tensor, ""]:
+    def _wanted(
+        self, like: Float[Tensor, "m j h w"], keypoints: Float[Tensor, "n j 3"], views: int
+    ) -> tuple[Float[Tensor, "m j c"], Bool[Tensor, "m j"]]:
+        """Distributions over the cells of `like`, and which of them count."""
         valid = (keypoints[..., 2] > 0) & (keypoints[..., :2].abs() <= 1).all(-1)
         centres = torch.where(valid[..., None], keypoints[..., :2], 0.0)
-        targets = gaussian_targets(centres, logits.shape[-2], logits.shape[-1], self.sigma).flatten(2)
+        targets = gaussian_targets(centres, like.shape[-2], like.shape[-1], self.sigma).flatten(2)
+        return targets.repeat(views, 1, 1), valid.repeat(views, 1)
+
+    def _heatmaps(
+        self, logits: Float[Tensor, "m j h w"], targets: Float[Tensor, "m j c"], valid: Bool[Tensor, "m j"]
+    ) -> Float[Tensor, ""]:
         divergence = F.kl_div(F.log_softmax(logits.flatten(2), dim=-1), targets, reduction="none").sum(-1)
         return (divergence * valid).sum() / valid.sum().clamp(min=1)
 

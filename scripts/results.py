@@ -27,11 +27,16 @@ from rscnet.report.runs import Method, find_runs, methods
 from rscnet.report.training import coefficient_section, cost_section
 
 WEIGHTS, START = "rsc_small", "hr_small"
-EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}"]
+SAME_LOSSES = "hr_distances"
+EVALUATE = [
+    "task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}",
+    f"+evaluation.rivals.same_losses={SAME_LOSSES}",
+]  # fmt: skip
 
 
 def measured_weights(folder: Path, words: Sequence[str]) -> Method:
-    """The shipped weights on the embedded test people, beside full resolution only and the mean pose.
+    """The shipped weights on the embedded test people, beside full resolution only (with the paper's losses, and with
+    those of the shipped weights) and the mean pose.
 
     Raises:
         UserError: the evaluation failed.

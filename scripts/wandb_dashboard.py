@@ -37,6 +37,11 @@ def curve(title: str, names: Sequence[str], unit: str = "", **settings: Any) -> 
     )  # fmt: skip
 
 
+def every(title: str, prefix: str, log_y: bool = False) -> panels.LinePlot:
+    """Curves of all names with a prefix, a regular expression: which losses there are depends on the experiment."""
+    return panels.LinePlot(title=title, x=STEP, metric_regex=f"{prefix}.*", log_y=log_y, title_x="step")
+
+
 def bars(title: str, name: str) -> panels.BarPlot:
     """Final values of methods, averaged over the seeds of each group."""
     return panels.BarPlot(
@@ -51,8 +56,6 @@ def workspace(entity: str, project: str, sizes: Sequence[int]) -> spaces.Workspa
         entity, project: of wandb.
         sizes: evaluation sizes in pixels, from high to low.
     """
-    losses = ("supervised", "distances", "consistency", "contrastive")
-    terms = ("keypoints_2d", "joints_3d", "pose", "betas", "camera")
     sections = {
         "Ablation: final errors": [bars("PA-MPJPE, mean over sizes", "eval/pa_mpjpe")]
         + [bars(f"{title} at {size} px", f"eval/{name}/{size}px") for name, title in METRICS.items() for size in sizes],
@@ -68,10 +71,9 @@ def workspace(entity: str, project: str, sizes: Sequence[int]) -> spaces.Workspa
         ],
         "Losses": [
             curve("total", ["train/total"]),
-            curve("parts as they enter the total", [f"train/weighted/{part}" for part in losses]),
-            curve("weights of the parts", [f"train/weight/{part}" for part in losses]),
-            curve("supervised terms", [f"train/supervised/{term}" for term in terms], log_y=True),
-            curve("distances of joints in metres", [f"train/distances/{term}" for term in ("mpjpe", "pa_mpjpe")]),
+            every("parts as they enter the total", "train/weighted/"),
+            every("weights of the parts", "train/weight/"),
+            every("losses of bodies", "train/(supervised|distances)/", log_y=True),
             curve(
                 "consistency terms", [f"train/consistency/{term}" for term in ("pose", "betas", "camera")], log_y=True
             ),
@@ -82,8 +84,8 @@ def workspace(entity: str, project: str, sizes: Sequence[int]) -> spaces.Workspa
             curve("stage of the curriculum", ["train/stage"]),
             curve("ramp of the losses across resolutions", ["train/ramp"]),
             curve("fill of the feature queue", ["train/queue_fill"]),
-            panels.LinePlot(title="gradient norms", x=STEP, metric_regex="grad_norm/.*", log_y=True, title_x="step"),
-            panels.LinePlot(title="coefficients by scale", x=STEP, metric_regex="coefficients/mean/.*", title_x="step"),
+            every("gradient norms", "grad_norm/", log_y=True),
+            every("coefficients by scale", "coefficients/mean/"),
         ],
         "Cost": [
             curve("throughput", ["cost/images_per_second"], "images/s"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from processes import runs, wait_until
 
 from rscnet.config.compose import compose, compose_tree
 from rscnet.config.fingerprint import run_folder
@@ -128,18 +129,8 @@ def test_a_stopped_sweep_ends_its_job_with_all_of_its_processes_and_starts_no_ot
     user.join()
     (record,) = (tmp_path / "jobs").glob("*.json")
     assert json.loads(record.read_text())["message"] == "interrupted"
-    pids, patience = stubborn_run[0].read_text().split(), time.monotonic() + 10  # a killed process dies when it may run
-    while any(map(alive, pids)) and time.monotonic() < patience:
-        time.sleep(0.05)
-    assert not [pid for pid in pids if alive(pid)]
-
-
-def alive(pid: str) -> bool:
-    """Whether a process has not ended; one that nobody has collected yet has."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    pids = stubborn_run[0].read_text().split()
+    wait_until(lambda: not any(map(runs, pids)), limit=10)  # a killed process dies when it may run
 
 
 def test_launchers_have_our_settings_under_the_names_of_their_plugins():

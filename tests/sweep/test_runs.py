@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from processes import runs, wait_until
 from small_runs import PEOPLE
 
 ROOT = Path(__file__).parents[2]
@@ -33,24 +32,9 @@ def records(output: Path) -> dict[str, dict]:
     }
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def kill_first_job(output: Path) -> None:
-    wait_until(lambda: bool(records(output).get("0", {}).get("pid")))
+    wait_until(lambda: bool(records(output).get("0", {}).get("pid")), LIMIT)
     os.kill(records(output)["0"]["pid"], signal.SIGKILL)
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_killed_job_stops_no_other_and_runs_alone_when_the_sweep_is_started_again(tmp_path):
@@ -85,7 +69,7 @@ def test_sigterm_to_a_sweep_ends_its_jobs_and_the_next_start_goes_on(tmp_path):
     long = "curriculum.stages.stage0.epochs=40"  # still training when the signal comes
     words = ["-m", "experiment=rsc_full", "seed=0,1", *QUICK, long, *launcher]
     process = start(*words)  # both jobs run at once
-    wait_until(lambda: len(list(tmp_path.glob("sweeps/*/*/rsc_full/*/*/*/metrics.jsonl"))) == 2)
+    wait_until(lambda: len(list(tmp_path.glob("sweeps/*/*/rsc_full/*/*/*/metrics.jsonl"))) == 2, LIMIT)
     pids = [job["pid"] for job in records(tmp_path).values()]
     process.terminate()
     out, err = process.communicate(timeout=LIMIT)

@@ -79,8 +79,11 @@ def npz_member(archive: np.lib.npyio.NpzFile, name: str, path: Path, meanings: M
         return value_of(load_notes_of(file, Path(f"{path}: {name}"), meanings, kind))
 
 
-class _NotingUnpickler(pickle.Unpickler):
-    """Every global that a file names is looked up in `meanings`, never imported."""
+class _NotingUnpickler(pickle._Unpickler):
+    """Every global that a file names is looked up in `meanings`, never imported.
+
+    The one in Python, since that in C makes room for as many remembered objects as a damaged file says there are.
+    """
 
     def __init__(self, file: Any, path: Path, meanings: Meanings, kind: str) -> None:
         super().__init__(file, encoding="latin1")

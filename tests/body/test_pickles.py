@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,13 @@ def test_damaged_files(tmp_path: Path) -> None:
         read_pickle(write_python2_pickle(path, [1]), ["v_template"])
     with pytest.raises(UserError, match="cannot be read"):
         read_pickle(tmp_path / "absent.pkl", ["v_template"])
+
+
+def test_a_damaged_number_of_a_remembered_object_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02}r" + (1 << 28).to_bytes(4, "little") + b".")  # Python's reader in C: room for 2 ** 29
+    tracemalloc.start()
+    assert read_pickle(path, []) == {}
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 24

@@ -23,6 +23,7 @@ from rscnet.geometry.rotations import matrix_to_axis_angle
 from rscnet.joints import TRAINING_49
 from rscnet.losses.posed import pose_bodies
 from rscnet.models.folded import folded
+from rscnet.models.mirrored import Mirrored
 from rscnet.models.onnx import onnx_network
 from rscnet.models.rscnet import RSCNet
 from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
@@ -123,16 +124,25 @@ class Predictor:
         device: of torch, or auto for a GPU where there is one.
         box_scale: side of the square crop over the longer side of a person's box.
         bilinear: crops are brought to the network's size bilinearly, as the released demo does (spec section 10, Q4).
+        mirror: each crop is seen in a mirror too, see `Mirrored`; False is the paper's, and half the work.
 
     Raises:
         UserError: a device that does not exist here.
     """
 
-    def __init__(self, trained: Trained, device: str = "auto", box_scale: float = 1.2, bilinear: bool = False) -> None:
+    def __init__(
+        self,
+        trained: Trained,
+        device: str = "auto",
+        box_scale: float = 1.2,
+        bilinear: bool = False,
+        mirror: bool = True,
+    ) -> None:
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
         network = trained.network.to(self.device).eval()
-        self._network = folded(network) if isinstance(network, RSCNet) else network
+        network = folded(network) if isinstance(network, RSCNet) else network
+        self._network = Mirrored(network) if mirror else network
         self._body = trained.body.to(self.device)
 
     @classmethod
@@ -144,6 +154,7 @@ class Predictor:
         smpl: str | None = None,
         bilinear: bool = False,
         onnx: str | Path | None = None,
+        mirror: bool = True,
     ) -> Self:
         """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
         the folder of the licensed body files, for networks trained with them. With `onnx`, a folder for the networks'
@@ -155,11 +166,11 @@ class Predictor:
         """
         trained = load_trained(str(checkpoint), smpl)
         if onnx is None:
-            return cls(trained, device, box_scale, bilinear)
+            return cls(trained, device, box_scale, bilinear, mirror)
         if _device(device).type != "cpu":
             raise UserError("prediction.runtime: onnx runs on the CPU; add trainer.accelerator=cpu or take torch")
         network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx))
-        return cls(replace(trained, network=network), "cpu", box_scale, bilinear)  # type: ignore[arg-type]
+        return cls(replace(trained, network=network), "cpu", box_scale, bilinear, mirror)  # type: ignore[arg-type]
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:

@@ -115,7 +115,8 @@ def evaluate(
 def mean_pose(predictor: Predictor) -> Predictor:
     """Answers the mean body to every crop."""
     trained = predictor.trained
-    return Predictor(dataclasses.replace(trained, network=MeanBodyNetwork(trained.body)), box_scale=predictor.box_scale)
+    mean = dataclasses.replace(trained, network=MeanBodyNetwork(trained.body))
+    return Predictor(mean, box_scale=predictor.box_scale, mirror=False)
 
 
 def show(tables: dict[str, dict[int, dict[str, float]]], sizes: Sequence[int], threshold: float, count: int) -> Table:
@@ -137,10 +138,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 96, 52, 32, 24])
     parser.add_argument("--threshold", type=float, default=0.1, help="of PCK, as a share of the box's longer side")
     parser.add_argument("--least", type=int, default=6, help="labelled joints that a person must have")
+    parser.add_argument(
+        "--no-mirror", dest="mirror", action="store_false", help="see each crop once, as the paper does"
+    )
     parser.add_argument("--output", type=Path, default=Path("outputs/real_check"))
     arguments = parser.parse_args()
     try:
-        predictors = {Path(name).stem: Predictor(load_trained(name)) for name in arguments.checkpoints}
+        predictors = {
+            Path(name).stem: Predictor(load_trained(name), mirror=arguments.mirror) for name in arguments.checkpoints
+        }
         first = next(iter(predictors.values()))
         people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
         predictors[MEAN_POSE] = mean_pose(first)

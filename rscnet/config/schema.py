@@ -133,6 +133,7 @@ class Prediction(Strict):
     """What `predict` reads and writes."""
 
     box_scale: float = Field(gt=0)
+    mirror: bool
     runtime: Literal["torch", "onnx"]
     picture_size: int = Field(ge=16)
     turntable: int = Field(ge=0)

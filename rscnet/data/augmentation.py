@@ -1,4 +1,4 @@
-"""Training augmentation: mirroring of a whole sample, and photometric changes of each view through albumentations."""
+"""Training augmentation: samples mirrored or cut anew, and photometric changes of each view through albumentations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import albumentations as A
 import numpy as np
 from jaxtyping import UInt8
 
+from rscnet.data.recut import Recut
 from rscnet.data.sample import Sample
 from rscnet.data.transforms import SeededTransforms
 from rscnet.joints import ANNOTATION_24, SMPL_24_FLIP, TRAINING_49_FLIP, flip_permutation
@@ -50,6 +51,7 @@ class Augmentation:
 
     Args:
         flip: probability that a sample is mirrored (all its views together).
+        recut: cuts the sample's crop anew, for all its views together; None keeps it.
         photometric: named albumentations transforms or groups of them, applied to each view on its own, after
             degradation; null removes one.
         accumulate_gain: the transform named `gain` changes the sample's picture before each view is made of it and
@@ -65,14 +67,17 @@ class Augmentation:
         accumulate_gain: bool = False,
         bgr_luma: bool = False,
         keep_confidences: bool = False,
+        recut: Recut | None = None,
     ) -> None:
+        self.recut = recut
         self.flip, self.bgr_luma, self.keep_confidences = flip, bgr_luma, keep_confidences
         transforms = dict(photometric or {})
         self._before = SeededTransforms({"gain": transforms.pop("gain", None)} if accumulate_gain else None)
         self._after = SeededTransforms(transforms)
 
     def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample, mirrored or not."""
+        """The sample, mirrored or not, and cut anew where that is asked for."""
+        sample = sample if self.recut is None else self.recut(sample, random)
         return flip_sample(sample, self.keep_confidences) if random.random() < self.flip else sample
 
     def next_picture(

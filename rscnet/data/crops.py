@@ -9,7 +9,10 @@ import math
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
+
+from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 SPIN_SCALE = 200.0
 """Pixels of a crop's side for a `scale` of one in SPIN's annotation files."""
@@ -66,3 +69,9 @@ def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Affine, size: int) -> UInt8[
     if multiple > 1:
         cut = cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(cut)
+
+
+def turned(axis_angle: Float[np.ndarray, "3"], turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
+    """The root's rotation after the camera frame was turned."""
+    rotation = torch.from_numpy(turn) @ axis_angle_to_matrix(torch.from_numpy(axis_angle.astype(np.float64)))
+    return matrix_to_axis_angle(rotation).numpy()

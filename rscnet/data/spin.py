@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from rscnet.data import crops
 from rscnet.data.annotations import ROWS, read_annotations, sequence_names
@@ -15,7 +14,6 @@ from rscnet.data.image_stores import ImageStore, find_images, usual_names
 from rscnet.data.images import Picture
 from rscnet.data.sample import Sample
 from rscnet.errors import UserError
-from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 
 class SpinAnnotations:
@@ -140,7 +138,7 @@ class SpinAnnotations:
         turn = np.eye(3)
         turn[:2, :2] = crops.plane_rotation(rotation)
         pose = self._row("pose", index).reshape(-1, 3)
-        pose[0] = _turned(pose[0], turn) if rotation else pose[0]
+        pose[0] = crops.turned(pose[0], turn) if rotation else pose[0]
         joints = self._row("S", index)
         joints[:, :3] = joints[:, :3] @ turn.T
         labelled = bool(self.fields["has_smpl"][index]) if "has_smpl" in self.fields else True
@@ -190,9 +188,3 @@ class SpinAnnotations:
             pixels = np.trunc(pixels) + 1
         keypoints[:, :2] = crops.normalise_points(pixels, self.size)
         return keypoints
-
-
-def _turned(axis_angle: Float[np.ndarray, "3"], turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
-    """The root's rotation after the camera frame was turned."""
-    rotation = torch.from_numpy(turn) @ axis_angle_to_matrix(torch.from_numpy(axis_angle.astype(np.float64)))
-    return matrix_to_axis_angle(rotation).numpy()

@@ -90,3 +90,15 @@ def mirror_rotations(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]
     """The rotation seen in a mirror across the plane x = 0 (joints must be swapped left and right beside this)."""
     sign = matrix.new_tensor([-1.0, 1.0, 1.0])
     return matrix * sign[:, None] * sign
+
+
+def mean_rotation(first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+    """Halfway between two rotations, along the shorter way."""
+    a, b = matrix_to_quaternion(first), matrix_to_quaternion(second)
+    return quaternion_to_matrix(torch.where((a * b).sum(-1, keepdim=True) < 0, a - b, a + b))
+
+
+def angle_between(first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b"]:
+    """Radians of the turn from one rotation to another, 0 to pi."""
+    cosine = ((first * second).sum((-2, -1)) - 1) / 2
+    return cosine.clamp(-1, 1).arccos()

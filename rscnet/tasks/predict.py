@@ -102,6 +102,7 @@ def _predictor(config: RunConfig) -> Predictor:
         config.paths.smpl,
         config.legacy.demo_bilinear,
         onnx,
+        config.prediction.mirror,
     )
 
 

@@ -1,0 +1,64 @@
+"""Crops cut anew in training: nearer, farther, off centre, turned; for people whose pictures are stored as crops."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from rscnet.data import crops
+from rscnet.data.sample import Sample
+
+
+class Recut:
+    """Cuts a square out of a sample's picture, turned about its middle; labels follow.
+
+    Args:
+        side: least and greatest side of the square over that of the picture, drawn evenly in the logarithm.
+        shift: greatest distance of its middle from that of the picture, along x and y, in sides of the picture.
+        rotation: degrees that the picture is turned by at most, either way.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+
+    def __init__(self, side: Sequence[float] = (0.75, 1.1), shift: float = 0.06, rotation: float = 15.0) -> None:
+        least, greatest = side
+        if not 0 < least <= greatest or shift < 0 or rotation < 0:
+            raise ValueError(
+                f"expected 0 < side[0] <= side[1], shift >= 0 and rotation >= 0, got {list(side)}, {shift}, {rotation}"
+            )
+        self.side, self.shift, self.rotation = (least, greatest), shift, rotation
+
+    def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
+        """The sample as another crop of the same person shows it."""
+        side = float(np.exp(random.uniform(*np.log(self.side))))
+        middle = 0.5 + random.uniform(-self.shift, self.shift, 2)
+        rotation = float(random.uniform(-self.rotation, self.rotation))
+        # of the unit square, so that pictures and part maps of any size can follow
+        matrix = crops.crop_matrix(middle, side, 1, rotation)
+        turn = np.eye(3)
+        turn[:2, :2] = crops.plane_rotation(rotation)
+        keypoints, joints, pose = sample.keypoints_2d.copy(), sample.joints_3d.copy(), sample.pose.copy()
+        keypoints[:, :2] = crops.transform((keypoints[:, :2] + 1) / 2, matrix) * 2 - 1
+        joints[:, :3] = joints[:, :3] @ turn.T
+        pose[0] = crops.turned(pose[0], turn)
+        return dataclasses.replace(
+            sample,
+            image=_cut(sample.image, matrix, cv2.INTER_LINEAR),
+            keypoints_2d=keypoints,
+            joints_3d=joints,
+            pose=pose,
+            parts=None if sample.parts is None else _cut(sample.parts, matrix, cv2.INTER_NEAREST),
+        )
+
+
+def _cut(values: np.ndarray, matrix: crops.Affine, interpolation: int) -> np.ndarray:
+    """Values on the unit square under an affine map of it; beyond the border the nearest ones, as in prediction."""
+    size = len(values)
+    # OpenCV counts from pixel centres
+    to_unit = np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
+    pixels = np.linalg.inv(to_unit) @ matrix @ to_unit
+    return cv2.warpAffine(values, pixels[:2], (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)

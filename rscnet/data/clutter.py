@@ -73,7 +73,7 @@ def dead_leaves(size: int, count: int, random: np.random.Generator) -> UInt8[np.
     radii = size * np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST), count))
     for radius in np.sort(radii)[::-1] if random.random() < 0.5 else radii:
         colour = palette[random.integers(len(palette))] + random.normal(0, 12, 3)
-        cv2.fillPoly(picture, [_outline(radius, size, random)], colour.tolist(), lineType=cv2.LINE_AA)
+        cv2.fillPoly(picture, [_outline(radius, size, random)], colour.tolist())
     picture *= _texture(size, random)
     if random.random() < 0.5:
         picture = cv2.GaussianBlur(picture, (0, 0), size * float(random.uniform(0.002, 0.02)))

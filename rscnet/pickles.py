@@ -82,8 +82,11 @@ def npz_member(archive: np.lib.npyio.NpzFile, name: str, path: Path, meanings: M
 class _NotingUnpickler(pickle._Unpickler):
     """Every global that a file names is looked up in `meanings`, never imported.
 
-    The one in Python, since that in C makes room for as many remembered objects as a damaged file says there are.
+    The one in Python, since that in C makes room for as many remembered objects as a damaged file says there are;
+    bytearrays are read as bytes, since Python makes one of zeros first, as long as the file says.
     """
+
+    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8}
 
     def __init__(self, file: Any, path: Path, meanings: Meanings, kind: str) -> None:
         super().__init__(file, encoding="latin1")

@@ -124,7 +124,7 @@ class Predictor:
         device: of torch, or auto for a GPU where there is one.
         box_scale: side of the square crop over the longer side of a person's box.
         bilinear: crops are brought to the network's size bilinearly, as the released demo does (spec section 10, Q4).
-        mirror: each crop is seen in a mirror too, see `Mirrored`; False is the paper's, and half the work.
+        mirror: each crop is seen in a mirror too, see `Mirrored`; False is the paper's, half the work and memory.
 
     Raises:
         UserError: a device that does not exist here.
@@ -139,6 +139,7 @@ class Predictor:
         mirror: bool = True,
     ) -> None:
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
+        self.mirror = mirror
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
         network = trained.network.to(self.device).eval()
         network = folded(network) if isinstance(network, RSCNet) else network

@@ -160,7 +160,12 @@ def main() -> None:
     say(show(tables, arguments.sizes, arguments.threshold, len(people)))
     records.write_json(
         arguments.output / "real_check.json",
-        {"people": [person.name for person in people], "threshold": arguments.threshold, "methods": tables},
+        {
+            "people": [person.name for person in people],
+            "threshold": arguments.threshold,
+            "mirror": arguments.mirror,
+            "methods": tables,
+        },
     )
     say(f"written: {arguments.output}")
 

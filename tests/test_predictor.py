@@ -212,3 +212,18 @@ def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypa
     monkeypatch.setattr("rscnet.predictor._device", lambda name: torch.device("cuda"))
     with pytest.raises(UserError, match="onnx runs on the CPU"):
         Predictor.from_checkpoint(checkpoint, onnx=tmp_path)
+
+
+def test_the_mirror_is_a_second_look(checkpoint: Path, noise: np.ndarray) -> None:
+    once, twice = (Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror) for mirror in (False, True))
+    [[plain]], [[mean]], [[reflected]] = (
+        predictor.predict([picture]) for predictor, picture in ((once, noise), (twice, noise), (once, noise[:, ::-1]))
+    )
+    assert not np.allclose(plain.betas, reflected.betas, atol=1e-5)
+    np.testing.assert_allclose(mean.betas, (plain.betas + reflected.betas) / 2, atol=1e-5)
+    assert Predictor.from_checkpoint(checkpoint, "cpu").mirror
+
+
+def test_a_picture_without_people_is_estimated_too(predictor: Predictor, noise: np.ndarray) -> None:
+    [estimates] = predictor.estimate_each([(noise, [])])
+    assert len(estimates.crops) == 0 and len(estimates.prediction.feature) == 0

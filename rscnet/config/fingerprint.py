@@ -26,6 +26,8 @@ NEUTRAL = {
     "sequential": False,
     "refinement": False,
     "distances": None,
+    "clutter": None,
+    "recut": None,
 }
 
 

@@ -18,11 +18,13 @@ from rscnet.errors import UserError
 
 SHARE = 1 / 3  # of rectangles, of polygons, of ellipses
 SMALLEST, LARGEST = 0.02, 0.5  # half the length of a leaf in sides of the picture
-MARGIN = 0.02  # at most kept around the person in sides of the picture, since part maps are coarse
+MARGIN = 0.02  # at most kept around the person in sides of the picture, at least a pixel, since part maps are coarse
 
 
 class Clutter:
     """Puts another background behind a person of whom a part map is known.
+
+    Part maps look through what hides the person: of an occluder nothing is left but what lies before the body.
 
     Args:
         p: probability.
@@ -51,7 +53,7 @@ class Clutter:
                 "(embedded people have); expected augmentation.clutter=null"
             )
         size = len(sample.image)
-        person = person_mask(sample.parts, size, round(random.uniform(0, MARGIN) * size))[..., None]
+        person = person_mask(sample.parts, size, max(1, round(random.uniform(0, MARGIN) * size)))[..., None]
         behind = dead_leaves(size, int(random.integers(self.leaves[0], self.leaves[1] + 1)), random)
         mixed = person * sample.image + (1 - person) * behind
         return dataclasses.replace(sample, image=np.rint(mixed).astype(np.uint8))
@@ -59,7 +61,11 @@ class Clutter:
 
 def person_mask(parts: UInt8[np.ndarray, "h w"], size: int, margin: int) -> Float[np.ndarray, "s s"]:
     """How much of each pixel the person covers, grown by so many pixels, with a soft edge."""
-    mask = cv2.resize((parts > 0).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    cell = size / len(parts)
+    # a cell's label is that of the pixel at its middle, which is half a pixel beyond it where their number is even
+    origin = (size // len(parts)) // 2
+    to_pixels = np.array([[cell, 0, origin], [0, cell, origin]])
+    mask = cv2.warpAffine((parts > 0).astype(np.float32), to_pixels, (size, size), borderMode=cv2.BORDER_REPLICATE)
     grown = cv2.dilate(mask, np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
     return np.clip(2 * grown - 0.5, 0, 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -24,7 +23,7 @@ class Recut:
         ValueError: a value out of its range.
     """
 
-    def __init__(self, side: Sequence[float] = (0.75, 1.1), shift: float = 0.06, rotation: float = 15.0) -> None:
+    def __init__(self, side: tuple[float, float] = (0.75, 1.1), shift: float = 0.06, rotation: float = 15.0) -> None:
         least, greatest = side
         if not 0 < least <= greatest or shift < 0 or rotation < 0:
             raise ValueError(

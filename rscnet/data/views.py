@@ -130,6 +130,8 @@ class ViewDataset(Dataset[Batch]):
         samples, views, sizes = [], [], []
         for index in key.indices:
             sample, random = read_or_next(partial(self._read, key), index, len(self.source), self.skipped)
+            if self.augmentation is not None:
+                sample = self.augmentation.geometric(sample, random)
             drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
             samples.append(sample)
             sizes.append(drawn)
@@ -148,11 +150,9 @@ class ViewDataset(Dataset[Batch]):
         )
 
     def _read(self, key: BatchKey, index: int) -> tuple[Sample, np.random.Generator]:
-        """A sample and the generator of everything that is drawn for it after its own augmentation."""
+        """A sample and the generator of everything that is drawn for it."""
         random = generator(self.seed, key.epoch, index, "views")
-        if self.augmentation is None:
-            return self.source[index], random
-        return self.augmentation.geometric(draw_sample(self.source, index, random), random), random
+        return self.source[index] if self.augmentation is None else draw_sample(self.source, index, random), random
 
     def _views(
         self, image: UInt8[np.ndarray, "h h 3"], sizes: Sequence[int], random: np.random.Generator

@@ -92,10 +92,13 @@ def mirror_rotations(matrix: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]
     return matrix * sign[:, None] * sign
 
 
-def mean_rotation(first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-    """Halfway between two rotations, along the shorter way."""
-    a, b = matrix_to_quaternion(first), matrix_to_quaternion(second)
-    return quaternion_to_matrix(torch.where((a * b).sum(-1, keepdim=True) < 0, a - b, a + b))
+def geodesic(
+    start: Float[Tensor, "*b 3 3"], end: Float[Tensor, "*b 3 3"], share: Float[Tensor, "*b"] | float
+) -> Float[Tensor, "*b 3 3"]:
+    """The rotation `share` of the shortest way from `start` to `end`."""
+    turn = matrix_to_axis_angle(start.mT @ end)
+    share = share[..., None] if isinstance(share, Tensor) else share
+    return start @ axis_angle_to_matrix(share * turn)
 
 
 def angle_between(first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b"]:

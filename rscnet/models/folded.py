@@ -87,7 +87,7 @@ class FoldedResNet(nn.Module):
 
     def stages(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> list[Float[Tensor, "n c h w"]]:
         """As `ResolutionAwareResNet.stages`; views of one scale go through together."""
-        found = scale_index.unique().tolist() if self._aware else [0]
+        found = scale_index.unique().tolist() if self._aware and len(views) else [0]
         if len(found) == 1:
             return self._of_scale(views, found[0])
         rows = [(scale_index == scale).nonzero()[:, 0] for scale in found]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rscnet.geometry.rotations import angle_between, mean_rotation, mirror_rotations
+from rscnet.geometry.rotations import angle_between, geodesic, mirror_rotations
 from rscnet.joints import SMPL_24_FLIP
 from rscnet.structures import BodyParameters, Prediction
 
-AGREE = torch.pi / 2
-"""Radians by which the two may differ in how the person is turned; halfway between front and back would be a side."""
+ALIKE, OPPOSED = math.radians(60), math.radians(90)
+"""How far apart the two may turn the person for both to count alike, and for the second not to count: halfway between
+front and back would be a side."""
 
 
 class Mirrored(nn.Module):
-    """The mean of what a network says of a picture and of its mirror image; where the two turn the person by more than
-    90 degrees apart, what it says of the picture. Features are those of the picture.
+    """The mean of what a network says of a picture and of its mirror image. From 60 degrees on that the two turn the
+    person apart the mirror image counts less, from 90 on nothing. The feature is that of the picture.
 
     Args:
         network: says a `Prediction` with camera of `(views, scale_index)`.
@@ -27,12 +30,12 @@ class Mirrored(nn.Module):
         self.network = network
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
-        """As the network's, without its dense maps."""
+        """Parameters and feature, without projection and dense maps."""
         both = self.network(torch.cat([views, views.flip(-1)]), scale_index.repeat(2))
         seen, reflected = both.parameters[: len(views)], mirrored_body(both.parameters[len(views) :])
-        agree = angle_between(seen.global_orient, reflected.global_orient)[:, 0] <= AGREE
-        feature = both.feature[: len(views)]
-        return Prediction(_where(agree, mean_body(seen, reflected), seen), feature)
+        apart = angle_between(seen.global_orient, reflected.global_orient)[:, 0]
+        share = 0.5 * ((OPPOSED - apart) / (OPPOSED - ALIKE)).clamp(0, 1)
+        return Prediction(between(seen, reflected, share), both.feature[: len(views)])
 
 
 def mirrored_body(body: BodyParameters) -> BodyParameters:
@@ -42,16 +45,11 @@ def mirrored_body(body: BodyParameters) -> BodyParameters:
     return BodyParameters.from_rotations(rotations, body.betas, body.camera * body.camera.new_tensor([1.0, -1.0, 1.0]))
 
 
-def mean_body(first: BodyParameters, second: BodyParameters) -> BodyParameters:
-    """Halfway between two bodies, joint by joint."""
+def between(first: BodyParameters, second: BodyParameters, share: Float[Tensor, "n"]) -> BodyParameters:
+    """Bodies and cameras on the way from `first` (0) to `second` (1), joint by joint."""
     assert first.camera is not None and second.camera is not None
     return BodyParameters.from_rotations(
-        mean_rotation(first.rotations, second.rotations),
-        (first.betas + second.betas) / 2,
-        (first.camera + second.camera) / 2,
+        geodesic(first.rotations, second.rotations, share[:, None].expand(-1, 24)),
+        torch.lerp(first.betas, second.betas, share[:, None]),
+        torch.lerp(first.camera, second.camera, share[:, None]),
     )
-
-
-def _where(condition: Tensor, yes: BodyParameters, no: BodyParameters) -> BodyParameters:
-    rows = torch.arange(len(condition), device=condition.device)
-    return BodyParameters.concatenate([yes, no])[torch.where(condition, rows, rows + len(rows))]

@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rscnet.errors import UserError
-from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from rscnet.temporal.track import Track, geodesic
+from rscnet.geometry.rotations import axis_angle_to_matrix, geodesic, matrix_to_axis_angle
+from rscnet.temporal.track import Track
 
 CENTRINGS = 2  # the second one measures turns from the first average
 

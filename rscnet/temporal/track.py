@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rscnet.geometry.cameras import crop_to_picture, picture_to_crop
-from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from rscnet.geometry.rotations import geodesic
 from rscnet.structures import BodyParameters, TensorStruct
 
 
@@ -59,15 +59,6 @@ class TemporalBackend(Protocol):
     def __call__(self, track: Track) -> Track:
         """The refined track of one person (no leading dimensions) whose gaps are filled."""
         ...
-
-
-def geodesic(
-    start: Float[Tensor, "*b 3 3"], end: Float[Tensor, "*b 3 3"], share: Float[Tensor, "*b"] | float
-) -> Float[Tensor, "*b 3 3"]:
-    """The rotation `share` of the shortest way from `start` to `end`."""
-    turn = matrix_to_axis_angle(start.mT @ end)
-    share = share[..., None] if isinstance(share, Tensor) else share
-    return start @ axis_angle_to_matrix(share * turn)
 
 
 def fill_gaps(track: Track) -> Track:

@@ -44,6 +44,16 @@ def test_mask_by_hand():
     assert (grown[14:50, 14:50] == 1).all() and grown[:10].max() == 0
 
 
+def test_the_mask_lies_where_the_labels_were_taken():
+    # of edges at pixels 16, 17, 18 and 19 the coarse map has the label of pixels 2, 6, 10 ...
+    found = []
+    for edge in range(16, 20):
+        parts = np.zeros((16, 16), np.uint8)
+        parts[:, np.arange(2, 64, 4) >= edge] = 1
+        found.append(64 - person_mask(parts, 64, margin=0)[32].sum())
+    assert np.mean(found) == pytest.approx(17.5, abs=0.3)
+
+
 def test_is_drawn_with_its_probability_and_keyed():
     sample = square()
     clutter = Clutter(p=0.3)
@@ -55,7 +65,7 @@ def test_is_drawn_with_its_probability_and_keyed():
     assert not np.array_equal(first, other)
 
 
-def test_leaves_hide_what_is_below_them():
+def test_leaves_have_edges():
     bare = [dead_leaves(64, 0, generator(seed)) for seed in range(20)]
     heaped = [dead_leaves(64, 80, generator(seed)) for seed in range(20)]
 

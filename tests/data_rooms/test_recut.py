@@ -27,6 +27,16 @@ def test_hand_computed():
     np.testing.assert_allclose(found.pose, sample.pose, atol=1e-5)
 
 
+def test_pixels_by_hand():
+    ramp = np.repeat(np.tile(np.arange(0, 160, 10, dtype=np.uint8), (16, 1))[..., None], 3, axis=-1)
+    sample = dataclasses.replace(people()[0], image=ramp, parts=None)
+    near = Recut(side=(0.5, 0.5), shift=0.0, rotation=0.0)(sample, generator(0)).image
+    # the middle half, each pixel twice as wide: centres lie a quarter of a pixel off the old ones
+    np.testing.assert_allclose(near[8, 1:5, 0], [42.5, 47.5, 52.5, 57.5], atol=0.6)
+    far = Recut(side=(2.0, 2.0), shift=0.0, rotation=0.0)(sample, generator(0)).image
+    assert (far[:, :3] == 0).all() and (far[:, -3:] == 150).all()  # the border goes on
+
+
 def test_the_same_crop_is_the_same_sample():
     sample = people()[0]
     found = Recut(side=(1.0, 1.0), shift=0.0, rotation=0.0)(sample, generator(0))

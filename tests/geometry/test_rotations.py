@@ -75,13 +75,12 @@ def test_mirroring_a_rotation():
     torch.testing.assert_close(r.mirror_rotations(rotation), r.axis_angle_to_matrix(torch.tensor([0.3, -0.5, 0.7])))
 
 
-def test_mean_and_angle_by_hand():
-    a, b = (
-        r.axis_angle_to_matrix(torch.tensor([[0.0, 0.4, 0.0], [0.0, 0.0, 3.0]])),
-        r.axis_angle_to_matrix(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, -3.0]])),
-    )
+def test_the_shorter_way_and_its_angle_by_hand():
+    a = r.axis_angle_to_matrix(torch.tensor([[0.0, 0.4, 0.0], [0.0, 0.0, 3.0]]))
+    b = r.axis_angle_to_matrix(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, -3.0]]))
     # the shorter way between 3 and -3 goes through pi
     expected = r.axis_angle_to_matrix(torch.tensor([[0.0, 0.7, 0.0], [0.0, 0.0, torch.pi]]))
-    torch.testing.assert_close(r.mean_rotation(a, b), expected)
+    torch.testing.assert_close(r.geodesic(a, b, 0.5), expected)
+    torch.testing.assert_close(r.geodesic(a, b, torch.tensor([1.0, 0.0])), torch.stack([b[0], a[1]]))
     torch.testing.assert_close(r.angle_between(a, b), torch.tensor([0.6, 2 * torch.pi - 6]))
     assert float(r.angle_between(a, a).max()) < 1e-3

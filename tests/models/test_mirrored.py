@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from rscnet.geometry.rotations import axis_angle_to_matrix
+from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from rscnet.models.mirrored import Mirrored, mirrored_body
 from rscnet.structures import BodyParameters, Prediction
 
@@ -57,15 +57,26 @@ def test_answers_that_differ_are_met_halfway():
     torch.testing.assert_close(said.camera, torch.tensor([[1.5, 0.75, 1.0]]).expand(2, -1))
 
 
-def test_the_picture_itself_counts_where_the_two_face_opposite_ways():
-    front = bodies(1)
-    around = torch.zeros(1, 24, 3)
-    around[0, 0, 1] = 3.0
-    back = BodyParameters.from_rotations(axis_angle_to_matrix(around) @ front.rotations, front.betas + 1, front.camera)
-    said = Mirrored(TwoAnswers(front, mirrored_body(back)))(VIEWS, SCALES).parameters
+class Turns(nn.Module):
+    """Turns people about the vertical by the degrees that the first pixel says, the other way for mirror images."""
 
-    torch.testing.assert_close(said.rotations, front.rotations.expand_as(said.rotations))
-    torch.testing.assert_close(said.betas, front.betas.expand_as(said.betas))
+    def forward(self, views: Tensor, scale_index: Tensor) -> Prediction:
+        turn = torch.zeros(len(views), 24, 3)
+        turn[:, 0, 1] = torch.deg2rad(views[:, 0, 0, 0])
+        count = len(views)
+        body = BodyParameters.from_rotations(axis_angle_to_matrix(turn), torch.ones(count, 10), torch.ones(count, 3))
+        return Prediction(body, views[:, 0, 0, :1])
+
+
+def test_the_mirror_image_counts_less_the_more_it_turns_the_person_elsewhere():
+    # a mirror image that is turned by -b says +b of the picture: 0 and 40 apart, 0 and 75, 0 and 100
+    seen, reflected = torch.zeros(3), torch.tensor([40.0, 75.0, 100.0])
+    views = torch.zeros(3, 3, 1, 2)
+    views[:, 0, 0, 0], views[:, 0, 0, 1] = seen, -reflected
+    found = Mirrored(Turns())(views, torch.zeros(3, dtype=torch.int64)).parameters
+    turned = torch.rad2deg(matrix_to_axis_angle(found.global_orient[:, 0])[:, 1])
+
+    torch.testing.assert_close(turned, torch.tensor([20.0, 75 / 4, 0.0]), atol=1e-3, rtol=0)
 
 
 def test_mirrors_by_hand():

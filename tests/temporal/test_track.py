@@ -5,7 +5,8 @@ import torch
 from small_clips import steady_track
 
 from rscnet.geometry.cameras import crop_to_picture, picture_to_crop
-from rscnet.temporal.track import fill_gaps, geodesic
+from rscnet.geometry.rotations import geodesic
+from rscnet.temporal.track import fill_gaps
 
 
 def test_a_place_in_the_picture_does_not_depend_on_the_crop() -> None:

@@ -86,7 +86,7 @@ class _NotingUnpickler(pickle._Unpickler):
     bytearrays are read as bytes, since Python makes one of zeros first, as long as the file says.
     """
 
-    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: pickle._Unpickler.load_binbytes8}
+    dispatch = pickle._Unpickler.dispatch | {pickle.BYTEARRAY8[0]: pickle._Unpickler.dispatch[pickle.BINBYTES8[0]]}
 
     def __init__(self, file: Any, path: Path, meanings: Meanings, kind: str) -> None:
         super().__init__(file, encoding="latin1")

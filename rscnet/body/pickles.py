@@ -58,7 +58,10 @@ def _sparse(note: Note) -> ndarray:
     kind = sparse.csc_matrix if ".csc_" in note.origin else sparse.csr_matrix
     parts = tuple(np.asarray(value_of(state[part])) for part in ("data", "indices", "indptr"))
     matrix = kind(parts, shape=shape)
-    matrix.check_format(full_check=True)  # scipy trusts indices, and would write wherever they point
+    # scipy trusts indices, and would write wherever they point; of a matrix that ends at 0 it checks none
+    matrix.check_format(full_check=True)
+    if (np.diff(matrix.indptr) < 0).any():
+        raise ValueError("starts of rows or columns that fall")
     return matrix.toarray()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from rscnet.data.images import Picture, decode_image
 from rscnet.errors import UserError
-from rscnet.pickles import ARRAYS, Note, load_notes, value_of
+from rscnet.pickles import ARRAYS, Note, load_notes, reason_of, value_of
 
 PACK_SUFFIX = ".rscpack"
 _HEADER = struct.Struct("<8sII Q16s")  # magic, version, flags, number of pictures, digest of their names
@@ -141,12 +141,18 @@ class PickledImages(_CountedImages):
         if self._images is None:
             images = load_notes(self.path, ARRAYS, "list of pictures")
             if isinstance(images, Note):  # an array of objects
-                images = value_of(images)
+                images = self._array(images)
                 images = images.tolist() if isinstance(images, np.ndarray) and images.dtype.hasobject else images
             if not isinstance(images, list | tuple):
                 raise UserError(f"{self.path}: holds a {type(images).__name__}, expected a list of encoded pictures")
             self._images = list(images)
         self._check_count(len(self._images), len(names))
+
+    def _array(self, note: Note) -> Any:
+        try:
+            return value_of(note)
+        except Exception as error:  # a damaged one may fail in any way
+            raise UserError(f"{self.path}: cannot be read as a list of encoded pictures ({reason_of(error)})") from None
 
     def encoded(self, index: int, name: str) -> bytes:
         assert self._images is not None, "open first"

@@ -125,9 +125,11 @@ def test_attributes_reached_through_allowed_names_stay_notes(tmp_path: Path, ori
 def test_arrays_of_objects_and_matrices_that_point_outside_are_refused(tmp_path: Path) -> None:
     outside = sparse.csc_matrix(GRID)
     outside.indices[-1] = 10**6
+    falling = sparse.csc_matrix(GRID)
+    falling.indptr[-1] = 0
     loop: list[Any] = []
     loop.append(loop)
-    for value in (np.array([{}], object), outside, Ch({}), Ch("lbs"), "lbs", Ch(loop), {"x": 1}):
+    for value in (np.array([{}], object), outside, falling, Ch({}), Ch("lbs"), "lbs", Ch(loop), {"x": 1}):
         path = write_python2_pickle(tmp_path / "model.pkl", {"v_template": value})
         with pytest.raises(UserError, match=r"model\.pkl: v_template: "):
             read_pickle(path, ["v_template"])

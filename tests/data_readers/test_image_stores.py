@@ -3,6 +3,7 @@
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,6 +65,20 @@ def test_lists_of_every_kind(tmp_path: Path, protocol: int) -> None:
         store = pickled(tmp_path, images, protocol)
         store.open(NAMES)
         assert [store.encoded(i, "") for i in range(3)] == PICTURES
+
+
+class Torn:
+    """Pickles as an array of which but the shape is there."""
+
+    def __reduce__(self) -> Any:
+        make, arguments, state = np.zeros(3, object).__reduce__()
+        return make, arguments, state[:2]
+
+
+def test_a_torn_array_in_the_place_of_the_list(tmp_path: Path) -> None:
+    store = pickled(tmp_path, Torn())
+    with pytest.raises(UserError, match=r"set_imgs\.pkl: cannot be read as a list of encoded pictures \("):
+        store.open(NAMES)
 
 
 def test_a_pickle_of_python_2(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ Picture = UInt8[np.ndarray, "h w 3"]
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 PAPER = (255, 255, 255)  # shows through transparent pixels: cut-out people are made to stand on white
 # What Pillow raises on damaged files, decoder by decoder.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+_DAMAGED = (OSError, SyntaxError, TypeError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 
 
 def list_images(path: str | Path) -> list[Path]:
@@ -75,6 +75,8 @@ def _read(source: Path | BytesIO, origin: str) -> Picture:
             return _as_rgb(ImageOps.exif_transpose(image), origin)
     except Image.DecompressionBombError:
         raise UserError(f"{origin}: the picture has more pixels than Pillow reads safely; scale it down") from None
+    except MemoryError:
+        raise UserError(f"{origin}: damaged, or more pixels than there is memory for; scale it down") from None
     except _DAMAGED as error:
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else str(error).split("\n")[0]
         formats = ", ".join(suffix[1:] for suffix in SUFFIXES)

@@ -1,5 +1,6 @@
 """Pictures of every kind become upright RGB bytes; damaged ones are named."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -90,6 +91,28 @@ def test_truncated_file_is_named(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes()[:1500])
         with pytest.raises(UserError, match=rf"cut\.{suffix}: damaged or no picture"):
             read_image(path)
+
+
+def test_a_damaged_tag_of_a_tiff_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "torn.tif"
+    whole = {256: 64, 257: 64, 258: 8, 259: 1, 262: 1, 277: 1, 278: 64, 279: 4096}
+    tags = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in whole.items()]
+    tags.insert(5, struct.pack("<HHIf", 273, 11, 1, 200.5))  # where the rows begin, which no float says
+    header = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + b"".join(tags) + bytes(4)
+    path.write_bytes(header.ljust(200, b"\0") + bytes(4096))
+    with pytest.raises(UserError, match=r"torn\.tif: damaged or no picture"):
+        read_image(path)
+
+
+def test_too_little_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "large.png", Image.new("RGB", (3, 2)))
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", full)
+    with pytest.raises(UserError, match=r"large\.png: damaged, or more pixels than there is memory for"):
+        read_image(path)
 
 
 def test_text_missing_and_floating_point_are_named(tmp_path: Path) -> None:

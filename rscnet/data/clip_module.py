@@ -15,6 +15,7 @@ from rscnet.data.plan import BatchKey, Curriculum, EvaluationSampler
 from rscnet.data.planned import PlannedDataModule
 from rscnet.data.skipping import SkipList, read_or_next
 from rscnet.errors import UserError
+from rscnet.geometry.cameras import mirror_camera
 from rscnet.geometry.rotations import mirror_rotations
 from rscnet.joints import SMPL_24_FLIP
 from rscnet.resolution import ResolutionSet
@@ -143,11 +144,10 @@ class ClipDataModule(PlannedDataModule):
 
 def mirrored(track: Track) -> Track:
     """The track, without features, in a mirror. Crops keep their sides; no picture has them there."""
-    camera = track.camera * track.camera.new_tensor([1.0, -1.0, 1.0])
     centre = track.crops[..., 0] + track.crops[..., 2] / 2
     crops = track.crops - torch.stack([2 * centre, *[torch.zeros_like(centre)] * 2], dim=-1)
     rotations = mirror_rotations(track.rotations[..., SMPL_24_FLIP, :, :])
-    return replace(track, rotations=rotations, camera=camera, crops=crops)
+    return replace(track, rotations=rotations, camera=mirror_camera(track.camera), crops=crops)
 
 
 def backwards(track: Track) -> Track:

@@ -61,17 +61,26 @@ def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Affine, size: int) -> UInt8[
         return image
     shrinking = 1 / math.sqrt(abs(np.linalg.det(matrix[:2, :2])))
     multiple = max(1, math.ceil(shrinking - 1e-6))
-    # OpenCV counts from pixel centres
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    enlarged = np.linalg.inv(half) @ np.diag([multiple, multiple, 1.0]) @ matrix @ half
+    enlarged = between_centres(np.diag([multiple, multiple, 1.0]) @ matrix)
     side = size * multiple
-    cut = cv2.warpAffine(image, enlarged[:2], (side, side), flags=cv2.INTER_LINEAR)
+    cut = cv2.warpAffine(image, enlarged, (side, side), flags=cv2.INTER_LINEAR)
     if multiple > 1:
         cut = cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(cut)
 
 
-def turned(axis_angle: Float[np.ndarray, "3"], turn: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3"]:
-    """The root's rotation after the camera frame was turned."""
-    rotation = torch.from_numpy(turn) @ axis_angle_to_matrix(torch.from_numpy(axis_angle.astype(np.float64)))
-    return matrix_to_axis_angle(rotation).numpy()
+def between_centres(matrix: Affine) -> Float[np.ndarray, "2 3"]:
+    """An affine map of points as OpenCV takes it, which counts from pixel centres."""
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return (np.linalg.inv(half) @ matrix @ half)[:2]
+
+
+def turn_body(pose: Float[np.ndarray, "24 3"], joints: Float[np.ndarray, "24 4"], degrees: float) -> None:
+    """Turns axis-angle `pose` (by its root) and `joints` in place, as the picture is turned by `plane_rotation`."""
+    if not degrees:  # the way over matrices rounds
+        return
+    turn = np.eye(3)
+    turn[:2, :2] = plane_rotation(degrees)
+    joints[:, :3] = joints[:, :3] @ turn.T
+    root = torch.from_numpy(turn) @ axis_angle_to_matrix(torch.from_numpy(pose[0].astype(np.float64)))
+    pose[0] = matrix_to_axis_angle(root).numpy()

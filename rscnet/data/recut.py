@@ -36,28 +36,22 @@ class Recut:
         side = float(np.exp(random.uniform(*np.log(self.side))))
         middle = 0.5 + random.uniform(-self.shift, self.shift, 2)
         rotation = float(random.uniform(-self.rotation, self.rotation))
-        # of the unit square, so that pictures and part maps of any size can follow
-        matrix = crops.crop_matrix(middle, side, 1, rotation)
-        turn = np.eye(3)
-        turn[:2, :2] = crops.plane_rotation(rotation)
         keypoints, joints, pose = sample.keypoints_2d.copy(), sample.joints_3d.copy(), sample.pose.copy()
-        keypoints[:, :2] = crops.transform((keypoints[:, :2] + 1) / 2, matrix) * 2 - 1
-        joints[:, :3] = joints[:, :3] @ turn.T
-        pose[0] = crops.turned(pose[0], turn)
+        unit = crops.crop_matrix(middle, side, 1, rotation)
+        keypoints[:, :2] = crops.normalise_points(crops.transform((keypoints[:, :2] + 1) / 2, unit), 1)
+        crops.turn_body(pose, joints, rotation)
+
+        def cut(values: np.ndarray, interpolation: int) -> np.ndarray:
+            size = len(values)
+            matrix = crops.between_centres(crops.crop_matrix(size * middle, size * side, size, rotation))
+            # beyond the border the nearest pixel, as in prediction
+            return cv2.warpAffine(values, matrix, (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)
+
         return dataclasses.replace(
             sample,
-            image=_cut(sample.image, matrix, cv2.INTER_LINEAR),
+            image=cut(sample.image, cv2.INTER_LINEAR),
             keypoints_2d=keypoints,
             joints_3d=joints,
             pose=pose,
-            parts=None if sample.parts is None else _cut(sample.parts, matrix, cv2.INTER_NEAREST),
+            parts=None if sample.parts is None else cut(sample.parts, cv2.INTER_NEAREST),
         )
-
-
-def _cut(values: np.ndarray, matrix: crops.Affine, interpolation: int) -> np.ndarray:
-    """Values on the unit square under an affine map of it; beyond the border the nearest ones, as in prediction."""
-    size = len(values)
-    # OpenCV counts from pixel centres
-    to_unit = np.array([[1 / size, 0, 0.5 / size], [0, 1 / size, 0.5 / size], [0, 0, 1]])
-    pixels = np.linalg.inv(to_unit) @ matrix @ to_unit
-    return cv2.warpAffine(values, pixels[:2], (size, size), flags=interpolation, borderMode=cv2.BORDER_REPLICATE)

@@ -135,12 +135,8 @@ class SpinAnnotations:
         if self._bad and index in self._bad:
             raise UserError(self._bad[index])
         matrix = self.crop_matrix(index, rotation, scale)
-        turn = np.eye(3)
-        turn[:2, :2] = crops.plane_rotation(rotation)
-        pose = self._row("pose", index).reshape(-1, 3)
-        pose[0] = crops.turned(pose[0], turn) if rotation else pose[0]
-        joints = self._row("S", index)
-        joints[:, :3] = joints[:, :3] @ turn.T
+        pose, joints = self._row("pose", index).reshape(-1, 3), self._row("S", index)
+        crops.turn_body(pose, joints, rotation)
         labelled = bool(self.fields["has_smpl"][index]) if "has_smpl" in self.fields else True
         return Sample(
             image=self._image(index, matrix),

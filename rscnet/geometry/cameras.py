@@ -38,6 +38,11 @@ def project(
     return focal * moved[..., :2] / moved[..., 2:]
 
 
+def mirror_camera(camera: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
+    """The weak-perspective camera [s, tx, ty] of the crop in a mirror."""
+    return camera * camera.new_tensor([1.0, -1.0, 1.0])
+
+
 def to_pixels(keypoints: Float[Tensor, "*b 2"], size: float) -> Float[Tensor, "*b 2"]:
     """Normalised crop coordinates to pixels of a crop of `size` (pixel centres at + 0.5)."""
     return (keypoints + 1) * (size / 2)

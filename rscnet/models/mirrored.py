@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rscnet.geometry.cameras import mirror_camera
 from rscnet.geometry.rotations import angle_between, geodesic, mirror_rotations
 from rscnet.joints import SMPL_24_FLIP
 from rscnet.structures import BodyParameters, Prediction
@@ -42,7 +43,7 @@ def mirrored_body(body: BodyParameters) -> BodyParameters:
     """The bodies and cameras of the mirror image."""
     assert body.camera is not None
     rotations = mirror_rotations(body.rotations[:, SMPL_24_FLIP])
-    return BodyParameters.from_rotations(rotations, body.betas, body.camera * body.camera.new_tensor([1.0, -1.0, 1.0]))
+    return BodyParameters.from_rotations(rotations, body.betas, mirror_camera(body.camera))
 
 
 def between(first: BodyParameters, second: BodyParameters, share: Float[Tensor, "n"]) -> BodyParameters:

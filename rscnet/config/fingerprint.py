@@ -26,8 +26,8 @@ NEUTRAL = {
     "sequential": False,
     "refinement": False,
     "distances": None,
-    "clutter": None,
     "recut": None,
+    **dict.fromkeys(("clutter", "company"), 0.0),
 }
 
 

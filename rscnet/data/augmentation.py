@@ -9,7 +9,6 @@ import albumentations as A
 import numpy as np
 from jaxtyping import UInt8
 
-from rscnet.data.clutter import Clutter
 from rscnet.data.recut import Recut
 from rscnet.data.sample import Sample
 from rscnet.data.transforms import SeededTransforms
@@ -52,7 +51,6 @@ class Augmentation:
 
     Args:
         flip: probability that a sample is mirrored (all its views together).
-        clutter: puts another background behind the person; None keeps the sample's.
         recut: cuts the sample's crop anew, for all its views together; None keeps it.
         photometric: named albumentations transforms or groups of them, applied to each view on its own, after
             degradation; null removes one.
@@ -69,18 +67,16 @@ class Augmentation:
         accumulate_gain: bool = False,
         bgr_luma: bool = False,
         keep_confidences: bool = False,
-        clutter: Clutter | None = None,
         recut: Recut | None = None,
     ) -> None:
-        self.clutter, self.recut = clutter, recut
+        self.recut = recut
         self.flip, self.bgr_luma, self.keep_confidences = flip, bgr_luma, keep_confidences
         transforms = dict(photometric or {})
         self._before = SeededTransforms({"gain": transforms.pop("gain", None)} if accumulate_gain else None)
         self._after = SeededTransforms(transforms)
 
     def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample, mirrored or not, and with another background or cut anew where that is asked for."""
-        sample = sample if self.clutter is None else self.clutter(sample, random)
+        """The sample, mirrored or not, and cut anew where that is asked for."""
         sample = sample if self.recut is None else self.recut(sample, random)
         return flip_sample(sample, self.keep_confidences) if random.random() < self.flip else sample
 

@@ -54,8 +54,9 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
     before = copy.deepcopy(now)
     for key in ("ramp", "sequential"):
         del before["model"][key]
-    for key in ("clutter", "recut"):
-        del before["augmentation"][key]
+    del before["augmentation"]["recut"]
+    for key in ("clutter", "company"):
+        del before["data"]["train"][key]
     assert science_of(before) == science_of(now)
 
 

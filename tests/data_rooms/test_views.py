@@ -1,7 +1,5 @@
 """Views: what is drawn belongs to (seed, epoch, sample), and what is full resolution is the picture itself."""
 
-import dataclasses
-
 import albumentations as A
 import numpy as np
 import pytest
@@ -9,7 +7,6 @@ import torch
 from small_people import COUNT, RESOLUTION, SIZE, data_module, noise, people
 
 from rscnet.data.augmentation import Augmentation
-from rscnet.data.clutter import Clutter
 from rscnet.data.degradations import Bicubic, resize
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey
@@ -43,20 +40,16 @@ def same(first: Batch, second: Batch) -> bool:
     return all(torch.equal(a, b) for a, b in pairs)  # type: ignore[arg-type]
 
 
-class Bare:
-    """People without part maps."""
+class Refusing(Augmentation):
+    """Cannot do what it is asked for."""
 
-    def __len__(self) -> int:
-        return COUNT
-
-    def __getitem__(self, index: int) -> Sample:
-        return dataclasses.replace(people()[index], parts=None)
+    def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
+        raise UserError("augmentation: cannot")
 
 
 def test_what_an_augmentation_cannot_do_is_no_unreadable_sample():
-    clutter = Augmentation(flip=0.0, clutter=Clutter(p=1.0))
-    views = ViewDataset(Bare(), RESOLUTION, Bicubic(), SIZE, seed=0, augmentation=clutter, skipped=SkipList(None))
-    with pytest.raises(UserError, match="no part maps"):
+    views = ViewDataset(people(), RESOLUTION, Bicubic(), SIZE, seed=0, augmentation=Refusing(), skipped=SkipList(None))
+    with pytest.raises(UserError, match="augmentation: cannot"):
         views[BatchKey(epoch=0, step=0, indices=(0,), views=1)]
 
 

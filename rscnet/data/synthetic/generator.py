@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import UInt8
 from scipy.spatial.transform import Rotation
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, normalize
 
 from rscnet.body import BodyModel
 from rscnet.data.keys import generator as keyed_generator
 from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
-from rscnet.data.synthetic.lighting import Light, shade
+from rscnet.data.synthetic.clutter import clutter
+from rscnet.data.synthetic.company import Companion, Place, add_before, add_behind
+from rscnet.data.synthetic.layers import Layers
+from rscnet.data.synthetic.lighting import Light
 from rscnet.data.synthetic.motion import SEATED, Motion, motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
 from rscnet.data.synthetic.poses import sample_pose
 from rscnet.data.synthetic.rendered import RenderedPeople
 from rscnet.data.synthetic.rest import rest_joints, rest_vertices
+from rscnet.data.synthetic.shot import Person, Shot
 from rscnet.data.synthetic.textures import Atlas, Landmarks, Outfit, Surface, paint
-from rscnet.geometry.cameras import project, to_pixels
+from rscnet.errors import UserError
+from rscnet.geometry.cameras import project
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.joints import EXTRA_9, TRAINING_49, TRAINING_49_FROM_SMPL_54, VERTEX_JOINTS, index_map
-from rscnet.render.rasterizer import Fragments, rasterize
-from rscnet.render.shading import vertex_normals
 from rscnet.structures import BodyParameters
 
 GENERATOR_VERSION = 1  # raise it with every change that alters pixels or labels: caches are keyed by it
@@ -38,33 +39,6 @@ KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confid
 PEOPLE_KEPT = 32  # textures kept in memory
 
 _EXTRA_FROM_49 = index_map(EXTRA_9, TRAINING_49)
-
-
-@dataclass(frozen=True)
-class _Person:
-    betas: Float32[np.ndarray, "10"]
-    texture: Float32[np.ndarray, "t t 3"]
-    offsets: Float32[np.ndarray, "v"]
-
-
-@dataclass(frozen=True)
-class _Shot:
-    """One picture before rendering. `key` names its random streams, `frame` its sensor noise."""
-
-    person: int
-    key: tuple[int | str, ...]
-    frame: int
-    pose: np.ndarray
-    combination: tuple[str, str, str, str]
-    viewpoint: Viewpoint
-    light: Light
-    airborne: float  # metres between the lowest point and the ground
-    seat: Stage | Literal["own", "none"] = "own"  # where a seat is drawn: under who sits, nowhere, or where this is
-
-    def rotations(self) -> np.ndarray:
-        """Axis-angles of the 24 joints with the root in the camera frame."""
-        root = self.viewpoint.rotation * Rotation.from_rotvec(self.pose[0])
-        return np.concatenate([root.as_rotvec()[None], self.pose[1:]]).astype(np.float32)
 
 
 class PersonGenerator:
@@ -85,6 +59,11 @@ class PersonGenerator:
         truncation: probability that the crop's border cuts the person.
         pose_noise: scale of the angular noise on library poses.
         limb_mixing: probability of limbs from a second pose.
+        clutter: probability that the background is a heap of shapes.
+        company: probability that other people are near; never in motion clips.
+
+    Raises:
+        UserError: a probability out of its range.
     """
 
     def __init__(
@@ -100,21 +79,30 @@ class PersonGenerator:
         truncation: float = 0.12,
         pose_noise: float = 1.0,
         limb_mixing: float = 0.5,
+        clutter: float = 0.0,
+        company: float = 0.0,
     ) -> None:
+        if not 0 <= clutter <= 1 or not 0 <= company <= 1:
+            raise UserError(
+                f"synthetic people: clutter and company are probabilities, expected 0 to 1, got {clutter}, {company}"
+            )
         self.body, self.size, self.seed, self.split = body, size, seed, split
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
+        self.clutter, self.company = clutter, company
+        self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
         self.surface = Surface(rest_vertices(body).numpy(), body.part_labels.cpu().numpy())
         self.rest_joints = rest_joints(body).numpy().astype(float)
-        self._people: dict[int, _Person] = {}
+        self._people: dict[int, Person] = {}
 
     def settings(self) -> dict[str, int | float | str]:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
+        names += tuple(name for name in ("clutter", "company") if getattr(self, name))  # came later: caches stay valid
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
             "body": self.body.digest,
@@ -167,7 +155,7 @@ class PersonGenerator:
             shots = [replace(shot, seat=seat) for shot in shots]
         return self._rendered(shots, with_uv, translation)
 
-    def _stage(self, shot: _Shot, posed: tuple[Tensor, Tensor], row: int, translation: np.ndarray) -> Stage:
+    def _stage(self, shot: Shot, posed: tuple[Tensor, Tensor], row: int, translation: np.ndarray) -> Stage:
         vertices, joints = posed[0][row].cpu().numpy() + translation, posed[1][row].numpy() + translation
         up = shot.viewpoint.up
         return Stage(vertices, joints, up, float((vertices @ up).min()) - shot.airborne, self.size)
@@ -175,7 +163,7 @@ class PersonGenerator:
     def _rng(self, *key: int | str) -> np.random.Generator:
         return keyed_generator(self.seed, self.split, *key)
 
-    def _person(self, number: int) -> _Person:
+    def _person(self, number: int) -> Person:
         if number not in self._people:
             if len(self._people) >= PEOPLE_KEPT:
                 self._people.clear()
@@ -183,20 +171,20 @@ class PersonGenerator:
             betas = rng.standard_normal(10).clip(-MAX_BETA, MAX_BETA).astype(np.float32)
             outfit = Outfit.draw(rng, self.landmarks)
             offsets = outfit.offsets(rng, self.surface)
-            self._people[number] = _Person(betas, paint(rng, self.atlas, outfit, self.landmarks), offsets)
+            self._people[number] = Person(betas, paint(rng, self.atlas, outfit, self.landmarks), offsets)
         return self._people[number]
 
-    def _shot(self, person: int, *key: int | str) -> _Shot:
+    def _shot(self, person: int, *key: int | str) -> Shot:
         key = (person, *key)
         pose = sample_pose(self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing)
         rng = self._rng("camera", *key)
         viewpoint = Viewpoint.draw(rng, self.truncation)
         light = Light.draw(rng, viewpoint.up)
         airborne = rng.uniform(0.05, 0.4) if rng.random() < 0.06 or pose.combination[0] == "jump" else 0.0
-        return _Shot(person, key, 0, pose.axis_angle, pose.combination, viewpoint, light, airborne)
+        return Shot(person, key, 0, pose.axis_angle, pose.combination, viewpoint, light, airborne)
 
     @torch.no_grad()
-    def _posed(self, shots: Sequence[_Shot]) -> tuple[Tensor, Tensor]:
+    def _posed(self, shots: Sequence[Shot]) -> tuple[Tensor, Tensor]:
         """Vertices and 54 joints of at most GROUP shots, not translated."""
         device = self.body.faces.device
         pose = np.zeros((GROUP, 24, 3), np.float32)
@@ -210,7 +198,7 @@ class PersonGenerator:
         return out.vertices[: len(shots)], joints[: len(shots)].cpu()
 
     def _rendered(
-        self, shots: Sequence[_Shot], with_uv: bool = False, translation: np.ndarray | None = None
+        self, shots: Sequence[Shot], with_uv: bool = False, translation: np.ndarray | None = None
     ) -> RenderedPeople:
         groups = [
             self._render_group(
@@ -221,24 +209,21 @@ class PersonGenerator:
         return RenderedPeople.concatenate(groups)
 
     @torch.no_grad()
-    def _render_group(self, shots: Sequence[_Shot], with_uv: bool, translation: np.ndarray | None) -> RenderedPeople:
+    def _render_group(self, shots: Sequence[Shot], with_uv: bool, translation: np.ndarray | None) -> RenderedPeople:
         people = [self._person(shot.person) for shot in shots]
         vertices, joints = self._posed(shots)
         training = joints[:, TRAINING_49_FROM_SMPL_54]
+        moving = translation is not None
         if translation is None:
             framed = zip(shots, training.numpy(), strict=True)
             translation = np.stack([shot.viewpoint.translation(points) for shot, points in framed])
         translation = translation.astype(np.float32)
         keypoints = project(training, torch.from_numpy(translation)).numpy()
         confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
-        layer, parts, uv = self._draw(
-            shots, people, vertices, torch.from_numpy(translation).to(vertices.device), with_uv
-        )
-        naked = vertices.cpu().numpy()
-        pictures = [
-            self._compose(shot, layer[i], naked[i] + translation[i], joints[i].numpy() + translation[i])
-            for i, shot in enumerate(shots)
-        ]
+        layer, parts, uv = self.layers.draw(shots, people, vertices, translation, with_uv)
+        stages = [self._stage(shot, (vertices, joints), i, translation[i]) for i, shot in enumerate(shots)]
+        company = [[] for _ in shots] if moving else self._company(shots, stages)
+        pictures = [self._compose(*everything) for everything in zip(shots, layer, stages, company, strict=True)]
         return RenderedPeople(
             images=np.stack([picture for picture, _ in pictures]),
             masks=layer[..., 3] > 0.5,
@@ -249,49 +234,58 @@ class PersonGenerator:
             translation=translation,
             joints=joints.numpy(),
             keypoints_2d=np.concatenate([keypoints, confidence], axis=2),
-            vertices=naked,
+            vertices=vertices.cpu().numpy(),
             texture=np.stack([self.texture(shot.person) for shot in shots]),
             person=np.array([shot.person for shot in shots]),
             combination=[shot.combination for shot in shots],
             uv=uv,
         )
 
-    def _draw(
-        self, shots: Sequence[_Shot], people: Sequence[_Person], vertices: Tensor, translation: Tensor, with_uv: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The dressed people as premultiplied RGBA, their parts, and UV coordinates if asked for."""
-        side, device = self.size * self.supersample, vertices.device
-        offsets = torch.from_numpy(np.stack([person.offsets for person in people])).to(device)
-        dressed = vertices + offsets[..., None] * vertex_normals(vertices, self.body.faces)
-        depth = dressed[..., 2:] + translation[:, None, 2:]
-        pixels = torch.cat([to_pixels(project(dressed, translation), side), depth], dim=-1)
-        fragments = rasterize(pixels, self.body.faces, side, side)
-        normals = fragments.interpolate(vertex_normals(dressed, self.body.faces), self.body.faces)
-        uv = fragments.interpolate(self.body.vt, self.body.ft)
-        image = fragments.image_index()
-        texture = torch.from_numpy(np.stack([person.texture for person in people])).to(device)
-        colour = shade([s.light for s in shots], _nearest_texel(texture, uv, image), normalize(normals, dim=-1), image)
-        rgba = fragments.dense(torch.cat([colour, torch.ones_like(colour[:, :1])], dim=1)).permute(0, 3, 1, 2)
-        layer = avg_pool2d(rgba, self.supersample).permute(0, 2, 3, 1).cpu().numpy()
-        return layer, self._parts(fragments), self._sparse(fragments.dense(uv, fill=-1.0)) if with_uv else None
+    def _company(self, shots: Sequence[Shot], stages: Sequence[Stage]) -> list[list[Companion]]:
+        """Who is near the people of some shots."""
+        places = [(i, *one) for i, shot in enumerate(shots) for one in self._companions(shot)]
+        company: list[list[Companion]] = [[] for _ in shots]
+        for start in range(0, len(places), GROUP):
+            part = places[start : start + GROUP]
+            others = [other for _, other, _ in part]
+            vertices, joints = self._posed(others)
+            translation = np.stack(
+                [
+                    place.translation(stages[i], vertices[row].cpu().numpy(), joints[row].numpy())
+                    for row, (i, _, place) in enumerate(part)
+                ]
+            )
+            people = [self._person(other.person) for other in others]
+            layers, _, _ = self.layers.draw(others, people, vertices, translation)
+            for row, (i, other, place) in enumerate(part):
+                stage = self._stage(other, (vertices, joints), row, translation[row])
+                company[i].append(Companion(place, layers[row], stage))
+        return company
 
-    def _parts(self, fragments: Fragments) -> np.ndarray:
-        labels = self.body.part_labels[self.body.faces[fragments.face, 0]].to(torch.uint8) + 1
-        return self._sparse(fragments.dense(labels, fill=0))
-
-    def _sparse(self, values: Tensor) -> np.ndarray:
-        """Supersampled values at the sample nearest to each pixel's centre."""
-        first = self.supersample // 2
-        return values[:, first :: self.supersample, first :: self.supersample].cpu().numpy()
+    def _companions(self, shot: Shot) -> list[tuple[Shot, Place]]:
+        """One or two of the next people, posed on their own, in the light and before the camera of a shot."""
+        rng = self._rng("company", *shot.key)
+        if rng.random() >= self.company:
+            return []
+        found = []
+        for number in range(1 if rng.random() < 0.6 else 2):
+            place = Place.draw(rng)
+            other = self._shot(shot.person + int(rng.integers(1, 9)), "company", *shot.key, number)
+            turned = replace(
+                shot.viewpoint, rotation=shot.viewpoint.rotation * Rotation.from_rotvec([0, place.turn, 0])
+            )
+            found.append((replace(other, viewpoint=turned, light=shot.light), place))
+        return found
 
     def _compose(
-        self, shot: _Shot, layer: np.ndarray, vertices: np.ndarray, joints: np.ndarray
+        self, shot: Shot, layer: np.ndarray, stage: Stage, company: Sequence[Companion]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The picture as uint8, and where an occluder covers it."""
-        up = shot.viewpoint.up
-        stage = Stage(vertices, joints, up, float((vertices @ up).min()) - shot.airborne, self.size)
-        picture = background(self._rng("background", *shot.key), self.size, from_above=bool(up[2] < -0.25))
-        picture = add_shadow(picture, stage, shot.light)
+        """The picture as uint8, and where something in front covers it."""
+        rng = self._rng("background", *shot.key)
+        picture = background(rng, self.size, from_above=bool(stage.up[2] < -0.25))
+        if self.clutter and rng.random() < self.clutter:
+            picture = clutter(rng, self.size, picture)
+        picture = add_shadow(add_behind(picture, company, shot.light), stage, shot.light)
         rng = self._rng("things", *shot.key)
         if isinstance(shot.seat, Stage):
             picture = add_seat(rng, picture, shot.seat)
@@ -300,20 +294,11 @@ class PersonGenerator:
         picture = layer[..., :3] + (1 - layer[..., 3:]) * picture
         if rng.random() < 0.15:
             picture = add_held(rng, picture, stage)
-        covered = np.zeros(picture.shape[:2], dtype=bool)
+        picture, covered = add_before(picture, company, layer[..., 3])
         if rng.random() < self.occlusion:
-            picture, covered = add_occluder(rng, picture, self.size)
+            picture, hidden = add_occluder(rng, picture, self.size)
+            covered = covered | hidden
         picture = sensor(
             self._rng("sensor", *shot.key), self._rng("grain", shot.frame, *shot.key), picture.astype(np.float32)
         )
         return (picture * 255 + 0.5).astype(np.uint8), covered
-
-
-def _nearest_texel(
-    texture: Float32[Tensor, "b t t 3"], uv: Float32[Tensor, "k 2"], image: Int64[Tensor, "k"]
-) -> Float32[Tensor, "k 3"]:
-    """Colour under `uv`; supersampling averages texels already, so that nothing is interpolated here."""
-    size = texture.shape[1]
-    columns = (uv[:, 0] * size).long().clamp(0, size - 1)
-    rows = ((1 - uv[:, 1]) * size).long().clamp(0, size - 1)
-    return texture.view(-1, 3).index_select(0, (image * size + rows) * size + columns)

@@ -2,6 +2,8 @@
 
     python -m rscnet.run -m sweep=ablation_components preset=cpu64
     python scripts/results.py outputs/sweeps/ablation_components/<digest>
+
+Without a sweep the ablation that stands in both files stays as it is, for new weights.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from rscnet.report.runs import Method, find_runs, methods
 from rscnet.report.training import coefficient_section, cost_section
 
 WEIGHTS, START = "rsc_small", "hr_small"
+ABLATION = "Ablation: "  # what the headings of its sections begin with
 SAME_LOSSES = "hr_distances"
 EVALUATE = [
     "task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}",
@@ -85,6 +88,37 @@ def sweep_commands(folders: Sequence[Path]) -> list[str]:
     return [f"python -m rscnet.run -m {portable_words(json.loads(path.read_text())['words'])}" for path in paths]
 
 
+@dataclasses.dataclass(frozen=True)
+class Ablation:
+    """What both files say of it: markdown of its sections, intervals for machines, and the commands that made it."""
+
+    sections: str
+    figures: dict[str, Any]
+    commands: list[str]
+
+
+def standing(docs: Path) -> Ablation:
+    """The ablation of an earlier call; empty where there is none."""
+    told, kept = docs / "results.md", docs / "results.json"
+    if not told.exists() or not kept.exists():
+        return Ablation("", {}, [])
+    _, heading, sections = told.read_text().partition(f"\n## {ABLATION}")
+    figures = json.loads(kept.read_text())
+    return Ablation(heading + sections, figures["ablation"], [c for c in figures["commands"] if "sweep=" in c])
+
+
+def measured(sweeps: Sequence[Path]) -> tuple[Ablation, list[Section]]:
+    """The ablation of some sweeps, and its sections, which are not written yet."""
+    found, baseline = ordered(methods(find_runs(sweeps)[0]), ["hr_only"])
+    sections = [
+        renamed(error_section(found), f"{ABLATION}error against resolution", "results_ablation"),
+        renamed(ablation_section(found, baseline), f"{ABLATION}in figures", ""),
+        renamed(coefficient_section(found), f"{ABLATION}learned coefficients", "results_coefficients"),
+        renamed(cost_section(found), f"{ABLATION}cost", ""),
+    ]
+    return Ablation("", intervals(found), sweep_commands(sweeps)), sections
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -95,27 +129,26 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         weights = measured_weights(arguments.evaluation, arguments.words)
-        ablation = ordered(methods(find_runs(arguments.sweeps)[0]), ["hr_only"]) if arguments.sweeps else ([], None)
+        if arguments.sweeps:
+            ablation, sections = measured(arguments.sweeps)
+        else:
+            ablation, sections = standing(arguments.docs), []
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
-    found, baseline = ablation
-    commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *sweep_commands(arguments.sweeps)]
+    commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *ablation.commands]
     parts = [
         renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),
         renamed(ablation_section([weights], weights), "Shipped weights: in figures", ""),
+        *sections,
     ]
-    if found:
-        parts += [
-            renamed(error_section(found), "Ablation: error against resolution", "results_ablation"),
-            renamed(ablation_section(found, baseline), "Ablation: in figures", ""),
-            renamed(coefficient_section(found), "Ablation: learned coefficients", "results_coefficients"),
-            renamed(cost_section(found), "Ablation: cost", ""),
-        ]
     shown = ", ".join(f"`{command}`" for command in commands)
     told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
-    write_markdown(Document("Results", [told], parts), arguments.docs / "results.md")
+    page = arguments.docs / "results.md"
+    write_markdown(Document("Results", [told], parts), page)
+    if ablation.sections:
+        page.write_text(page.read_text() + ablation.sections)
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
-    figures = {**by_metric([weights]), "ablation": intervals(found), "commands": commands, "machine": machine}
+    figures = {**by_metric([weights]), "ablation": ablation.figures, "commands": commands, "machine": machine}
     records.write_json(arguments.docs / "results.json", figures)
     say(f"written: {arguments.docs}/results.md, results.json")
 

@@ -90,25 +90,26 @@ def sweep_commands(folders: Sequence[Path]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Ablation:
-    """What both files say of it: markdown of its sections, intervals for machines, and the commands that made it."""
+    """Sections of a sweep, or of an earlier page as they stand there; intervals for machines; and who made it."""
 
-    sections: str
+    sections: list[Section]
+    standing: str
     figures: dict[str, Any]
     commands: list[str]
 
 
 def standing(docs: Path) -> Ablation:
     """The ablation of an earlier call; empty where there is none."""
-    told, kept = docs / "results.md", docs / "results.json"
-    if not told.exists() or not kept.exists():
-        return Ablation("", {}, [])
-    _, heading, sections = told.read_text().partition(f"\n## {ABLATION}")
-    figures = json.loads(kept.read_text())
-    return Ablation(heading + sections, figures["ablation"], [c for c in figures["commands"] if "sweep=" in c])
+    page, machine = docs / "results.md", docs / "results.json"
+    if not page.exists() or not machine.exists():
+        return Ablation([], "", {}, [])
+    _, heading, text = page.read_text().partition(f"\n## {ABLATION}")
+    figures = json.loads(machine.read_text())
+    return Ablation([], heading + text, figures.get("ablation", {}), figures.get("commands", [])[1:])
 
 
-def measured(sweeps: Sequence[Path]) -> tuple[Ablation, list[Section]]:
-    """The ablation of some sweeps, and its sections, which are not written yet."""
+def measured(sweeps: Sequence[Path]) -> Ablation:
+    """The ablation of some sweeps."""
     found, baseline = ordered(methods(find_runs(sweeps)[0]), ["hr_only"])
     sections = [
         renamed(error_section(found), f"{ABLATION}error against resolution", "results_ablation"),
@@ -116,7 +117,7 @@ def measured(sweeps: Sequence[Path]) -> tuple[Ablation, list[Section]]:
         renamed(coefficient_section(found), f"{ABLATION}learned coefficients", "results_coefficients"),
         renamed(cost_section(found), f"{ABLATION}cost", ""),
     ]
-    return Ablation("", intervals(found), sweep_commands(sweeps)), sections
+    return Ablation(sections, "", intervals(found), sweep_commands(sweeps))
 
 
 def main() -> None:
@@ -129,24 +130,18 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         weights = measured_weights(arguments.evaluation, arguments.words)
-        if arguments.sweeps:
-            ablation, sections = measured(arguments.sweeps)
-        else:
-            ablation, sections = standing(arguments.docs), []
+        ablation = measured(arguments.sweeps) if arguments.sweeps else standing(arguments.docs)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
     commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *ablation.commands]
     parts = [
         renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),
         renamed(ablation_section([weights], weights), "Shipped weights: in figures", ""),
-        *sections,
+        *ablation.sections,
     ]
     shown = ", ".join(f"`{command}`" for command in commands)
     told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
-    page = arguments.docs / "results.md"
-    write_markdown(Document("Results", [told], parts), page)
-    if ablation.sections:
-        page.write_text(page.read_text() + ablation.sections)
+    write_markdown(Document("Results", [told], parts), arguments.docs / "results.md", ablation.standing)
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
     figures = {**by_metric([weights]), "ablation": ablation.figures, "commands": commands, "machine": machine}
     records.write_json(arguments.docs / "results.json", figures)

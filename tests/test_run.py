@@ -44,6 +44,12 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     [
         (["sed=3"], ["sed: unknown key", "'seed'"]),
         (["optimizer.lrr=3"], ["optimizer.lrr: unknown key", "'lr'"]),
+        (
+            ["data=spin", "data.train.company=0.4"],
+            ["data.train.company: unknown key of this choice; the defaults have it"],
+        ),
+        (["data.train.clutter=null"], ["data.train.clutter: expected float, got None"]),
+        (["data.train.clutter=2"], ["synthetic people: clutter is a share of the pictures, expected 0 to 1, got 2"]),
         (["+sead=3"], ["sead: unknown key", "'seed'"]),
         (["+optimizer.lrr=3"], ["optimizer.lrr: torch.optim.Adam has no such argument", "'lr'"]),
         (["+model.network.encoder.widht=1"], ["model.network.encoder.widht: ", "no such argument", "'width'"]),

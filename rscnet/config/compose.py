@@ -127,6 +127,8 @@ def _near_key(name: str) -> str:
     *parents, last = name.split(".")
     for part in parents:
         node = node.get(part, {}) if isinstance(node, dict) else {}
-    return (
-        suggest(last, [str(k) for k in node if not str(k).startswith("_")]) if isinstance(node, dict) and node else ""
-    )
+    if not isinstance(node, dict) or not node:
+        return ""
+    if last in node:
+        return " of this choice; the defaults have it"
+    return suggest(last, [str(k) for k in node if not str(k).startswith("_")])

@@ -19,7 +19,8 @@ WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
 )
 
-# switches that came later, and their values that change nothing: with these, runs from before are still found
+# switches that came later, and their values that change nothing (null never does): with these, runs from before are
+# still found
 NEUTRAL = {
     **dict.fromkeys(("bytescale", "accumulate_gain", "bgr_luma", "keep_confidences"), False),
     "ramp": "up",
@@ -58,7 +59,11 @@ def portable_words(words: Sequence[str]) -> str:
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
         kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT}
-        return {key: _without(value) for key, value in kept.items() if key not in NEUTRAL or value != NEUTRAL[key]}
+        return {
+            key: _without(value)
+            for key, value in kept.items()
+            if key not in NEUTRAL or value not in (None, NEUTRAL[key])
+        }
     return [_without(value) for value in node] if isinstance(node, list) else node
 
 

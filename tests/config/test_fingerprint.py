@@ -38,6 +38,7 @@ def test_it_ignores_where_and_how(usual, words):
         "loss.consistency=null",
         "resolution.ranges=[[64,64],[48,64],[32,48],[24,32],[20,24]]",
         "data.train.length=25",
+        "data.train.clutter=0.5",
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
         "init_from=somewhere",
@@ -57,6 +58,8 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
     del before["augmentation"]["recut"]
     for key in ("clutter", "company"):
         del before["data"]["train"][key]
+    assert science_of(before) == science_of(now)
+    before["augmentation"]["clutter"] = None  # as a commit in between had it
     assert science_of(before) == science_of(now)
 
 

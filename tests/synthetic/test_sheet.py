@@ -1,11 +1,17 @@
 import numpy as np
 
-from rscnet.data.synthetic.sheet import LEFT, contact_sheet, lowered, with_keypoints
+from rscnet.data.synthetic.sheet import LEFT, contact_sheet, lowered, people_sheet, with_keypoints
 from rscnet.joints import TRAINING_49
 
 
 def test_sheet_has_seven_rows_of_eight(generator):
     assert contact_sheet(generator).shape == (7 * 48, 8 * 48, 3)
+
+
+def test_many_people_are_four_rows_of_eight(generator, people):
+    sheet = people_sheet(generator)
+    assert sheet.shape == (4 * 48, 8 * 48, 3)
+    np.testing.assert_array_equal(sheet[:48, 48:96], people.images[2])
 
 
 def test_lowering_averages_blocks():

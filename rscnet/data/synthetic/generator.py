@@ -37,6 +37,7 @@ GROUP = 16  # people posed at once; always padded to this many, so that no resul
 MAX_BETA = 2.5
 KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confidence 0
 PEOPLE_KEPT = 32  # textures kept in memory
+NEXT = 8  # people after a person who may be near them: their textures are needed soon anyway
 
 _EXTRA_FROM_49 = index_map(EXTRA_9, TRAINING_49)
 
@@ -82,15 +83,14 @@ class PersonGenerator:
         clutter: float = 0.0,
         company: float = 0.0,
     ) -> None:
-        if not 0 <= clutter <= 1 or not 0 <= company <= 1:
-            raise UserError(
-                f"synthetic people: clutter and company are probabilities, expected 0 to 1, got {clutter}, {company}"
-            )
+        for name, share in (("clutter", clutter), ("company", company)):
+            if not 0 <= share <= 1:
+                raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
         self.body, self.size, self.seed, self.split = body, size, seed, split
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
-        self.clutter, self.company = clutter, company
+        self.clutter, self.company = float(clutter), float(company)
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
@@ -222,8 +222,8 @@ class PersonGenerator:
         confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
         layer, parts, uv = self.layers.draw(shots, people, vertices, translation, with_uv)
         stages = [self._stage(shot, (vertices, joints), i, translation[i]) for i, shot in enumerate(shots)]
-        company = [[] for _ in shots] if moving else self._company(shots, stages)
-        pictures = [self._compose(*everything) for everything in zip(shots, layer, stages, company, strict=True)]
+        near = [[] for _ in shots] if moving else self._people_near(shots, stages)
+        pictures = [self._compose(*everything) for everything in zip(shots, layer, stages, near, strict=True)]
         return RenderedPeople(
             images=np.stack([picture for picture, _ in pictures]),
             masks=layer[..., 3] > 0.5,
@@ -241,60 +241,58 @@ class PersonGenerator:
             uv=uv,
         )
 
-    def _company(self, shots: Sequence[Shot], stages: Sequence[Stage]) -> list[list[Companion]]:
+    def _people_near(self, shots: Sequence[Shot], stages: Sequence[Stage]) -> list[list[Companion]]:
         """Who is near the people of some shots."""
-        places = [(i, *one) for i, shot in enumerate(shots) for one in self._companions(shot)]
-        company: list[list[Companion]] = [[] for _ in shots]
-        for start in range(0, len(places), GROUP):
-            part = places[start : start + GROUP]
+        asked = [(i, *one) for i, shot in enumerate(shots) for one in self._neighbours(shot)]
+        near: list[list[Companion]] = [[] for _ in shots]
+        for start in range(0, len(asked), GROUP):
+            part = asked[start : start + GROUP]
             others = [other for _, other, _ in part]
             vertices, joints = self._posed(others)
+            bodies = zip(part, vertices.cpu().numpy(), joints.numpy(), strict=True)
             translation = np.stack(
-                [
-                    place.translation(stages[i], vertices[row].cpu().numpy(), joints[row].numpy())
-                    for row, (i, _, place) in enumerate(part)
-                ]
+                [place.translation(stages[i], *body, other.airborne) for (i, other, place), *body in bodies]
             )
-            people = [self._person(other.person) for other in others]
-            layers, _, _ = self.layers.draw(others, people, vertices, translation)
+            layers, _, _ = self.layers.draw(others, [self._person(o.person) for o in others], vertices, translation)
             for row, (i, other, place) in enumerate(part):
                 stage = self._stage(other, (vertices, joints), row, translation[row])
-                company[i].append(Companion(place, layers[row], stage))
-        return company
+                near[i].append(Companion(layers[row], stage, place.away > 0, _sits(other)))
+        return near
 
-    def _companions(self, shot: Shot) -> list[tuple[Shot, Place]]:
+    def _neighbours(self, shot: Shot) -> list[tuple[Shot, Place]]:
         """One or two of the next people, posed on their own, in the light and before the camera of a shot."""
         rng = self._rng("company", *shot.key)
         if rng.random() >= self.company:
             return []
         found = []
-        for number in range(1 if rng.random() < 0.6 else 2):
+        for number, step in enumerate(rng.choice(NEXT, 1 if rng.random() < 0.6 else 2, replace=False)):
             place = Place.draw(rng)
-            other = self._shot(shot.person + int(rng.integers(1, 9)), "company", *shot.key, number)
-            turned = replace(
-                shot.viewpoint, rotation=shot.viewpoint.rotation * Rotation.from_rotvec([0, place.turn, 0])
-            )
-            found.append((replace(other, viewpoint=turned, light=shot.light), place))
+            other = self._shot(shot.person + 1 + int(step), "company", *shot.key, number)
+            rotation = shot.viewpoint.rotation * Rotation.from_rotvec([0, place.turn, 0])
+            other = replace(other, viewpoint=replace(shot.viewpoint, rotation=rotation), light=shot.light)
+            # a seat in front would hide more than the one who sits there
+            found.append((other, replace(place, away=abs(place.away)) if _sits(other) else place))
         return found
 
     def _compose(
-        self, shot: Shot, layer: np.ndarray, stage: Stage, company: Sequence[Companion]
+        self, shot: Shot, layer: np.ndarray, stage: Stage, near: Sequence[Companion]
     ) -> tuple[np.ndarray, np.ndarray]:
         """The picture as uint8, and where something in front covers it."""
         rng = self._rng("background", *shot.key)
         picture = background(rng, self.size, from_above=bool(stage.up[2] < -0.25))
         if self.clutter and rng.random() < self.clutter:
             picture = clutter(rng, self.size, picture)
-        picture = add_shadow(add_behind(picture, company, shot.light), stage, shot.light)
+        picture = add_behind(self._rng("seats", *shot.key), picture, near, shot.light)
+        picture = add_shadow(picture, stage, shot.light)
         rng = self._rng("things", *shot.key)
         if isinstance(shot.seat, Stage):
             picture = add_seat(rng, picture, shot.seat)
-        elif shot.seat == "own" and shot.combination[0] in (*SEATED, "ride") and rng.random() < 0.7:
+        elif shot.seat == "own" and _sits(shot) and rng.random() < 0.7:
             picture = add_seat(rng, picture, stage)
         picture = layer[..., :3] + (1 - layer[..., 3:]) * picture
         if rng.random() < 0.15:
             picture = add_held(rng, picture, stage)
-        picture, covered = add_before(picture, company, layer[..., 3])
+        picture, covered = add_before(picture, near, layer[..., 3])
         if rng.random() < self.occlusion:
             picture, hidden = add_occluder(rng, picture, self.size)
             covered = covered | hidden
@@ -302,3 +300,7 @@ class PersonGenerator:
             self._rng("sensor", *shot.key), self._rng("grain", shot.frame, *shot.key), picture.astype(np.float32)
         )
         return (picture * 255 + 0.5).astype(np.uint8), covered
+
+
+def _sits(shot: Shot) -> bool:
+    return shot.combination[0] in (*SEATED, "ride")

@@ -39,7 +39,18 @@ class Layers:
         translation: Float32[np.ndarray, "n 3"],
         with_uv: bool = False,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The people of some shots as premultiplied RGBA, their parts, and UV coordinates if asked for."""
+        """People before nothing, `size` pixels square.
+
+        Args:
+            shots, people: whose light and whose clothes.
+            vertices: of the naked bodies in metres, in the camera frame, not translated.
+            translation: of the camera, in metres.
+            with_uv: give UV coordinates too.
+
+        Returns:
+            Premultiplied RGBA "n s s 4"; SMPL joint + 1 of the visible surface, 0 off it, "n s s"; and UV coordinates
+            "n s s 2", -1 off the body, where asked for.
+        """
         side, device = self.size * self.supersample, vertices.device
         moved = torch.from_numpy(translation).to(device)
         offsets = torch.from_numpy(np.stack([person.offsets for person in people])).to(device)

@@ -32,7 +32,7 @@ class SyntheticPeople:
         workers: processes that render; by default one per core.
         dataset: number of this data set in samples' identities.
         shard_size: pictures per cache file.
-        **generator: further settings of `PersonGenerator`.
+        clutter, company, **generator: further settings of `PersonGenerator`.
 
     Raises:
         UserError: an impossible setting, or a cache that is damaged or cannot be written.
@@ -49,6 +49,8 @@ class SyntheticPeople:
         workers: int | None = None,
         dataset: int = 0,
         shard_size: int = 256,
+        clutter: float = 0.0,
+        company: float = 0.0,
         **generator: Any,
     ) -> None:
         if split not in ("train", "val", "test"):
@@ -59,7 +61,9 @@ class SyntheticPeople:
             )
         self.length, self.dataset = length, dataset
         self._workers = os.cpu_count() or 1 if workers is None else workers
-        self._generator: PersonGenerator | None = PersonGenerator(body, size, seed, split, **generator)
+        self._generator: PersonGenerator | None = PersonGenerator(
+            body, size, seed, split, clutter=clutter, company=company, **generator
+        )
         self._cache: ShardCache | None = None
         if cache_dir is not None:
             self._cache = ShardCache(Path(cache_dir), self._generator.settings(), record_type(size), shard_size)

@@ -17,7 +17,8 @@ class RenderedPeople:
         images: RGB.
         masks: where the dressed person is, whether or not something stands in front.
         occluded: where something stands in front of whatever is there.
-        parts: SMPL joint + 1 of the visible body surface, 0 for background, occluders ignored.
+        parts: SMPL joint + 1 of the visible body surface, 0 for background; occluders and other people
+            ignored.
         pose: axis-angle of the 24 joints, the root in the camera frame.
         betas: shape coefficients.
         translation: of the camera; add it to `vertices` and `joints` before projecting.

@@ -1,6 +1,6 @@
 """Contact sheets for looking at synthetic people: `python -m rscnet.data.synthetic.sheet docs/pictures/x.png`.
 
-With `--motions` each row is a motion, every fourth frame of it.
+With `--motions` each row is a motion, every fourth frame of it; with `--many` there are 32 people and nothing else.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ def contact_sheet(generator: PersonGenerator, first: int = 0) -> UInt8[np.ndarra
     rows += [lowered(images[eight], size) for size in LOW_RESOLUTIONS]
     rows += [with_keypoints(images[eight], people.keypoints_2d[eight]), part_colours()[people.parts[eight]]]
     return np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
+
+
+def people_sheet(generator: PersonGenerator, first: int = 0) -> UInt8[np.ndarray, "h w 3"]:
+    """Thirty-two people at full size."""
+    images = generator.generate(range(first, first + 8 * COLUMNS, 2)).images
+    return np.concatenate(
+        [np.concatenate(list(images[i : i + COLUMNS]), axis=1) for i in range(0, 4 * COLUMNS, COLUMNS)]
+    )
 
 
 def motion_sheet(generator: PersonGenerator, first: int = 0) -> UInt8[np.ndarray, "h w 3"]:
@@ -79,11 +87,19 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128, help="side of one picture in pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--split", default="train", choices=("train", "val", "test"))
-    parser.add_argument("--motions", action="store_true", help="rows of frames instead of single pictures")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--motions", action="store_true", help="rows of frames instead of single pictures")
+    what.add_argument("--many", action="store_true", help="thirty-two people")
+    parser.add_argument("--clutter", type=float, default=0.0, help="share of backgrounds that are heaps of shapes")
+    parser.add_argument("--company", type=float, default=0.0, help="share of pictures with other people near")
     arguments = parser.parse_args()
-    generator = PersonGenerator(BodyModel.embedded(), arguments.size, arguments.seed, arguments.split)
+    generator = PersonGenerator(
+        BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
+        clutter=arguments.clutter, company=arguments.company,
+    )  # fmt: skip
     arguments.path.parent.mkdir(parents=True, exist_ok=True)
-    sheet = motion_sheet(generator) if arguments.motions else contact_sheet(generator)
+    draw = motion_sheet if arguments.motions else people_sheet if arguments.many else contact_sheet
+    sheet = draw(generator)
     cv2.imwrite(str(arguments.path), sheet[..., ::-1])
 
 

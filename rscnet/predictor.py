@@ -16,14 +16,13 @@ from rscnet.body.model import BodyModel
 from rscnet.data.boxes import Box, box_problem
 from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square, read_image
-from rscnet.data.views import normalise
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import to_pixels
 from rscnet.geometry.rotations import matrix_to_axis_angle
 from rscnet.joints import TRAINING_49
+from rscnet.looks import Looks
 from rscnet.losses.posed import pose_bodies
 from rscnet.models.folded import folded
-from rscnet.models.mirrored import Mirrored
 from rscnet.models.onnx import onnx_network
 from rscnet.models.rscnet import RSCNet
 from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
@@ -124,7 +123,8 @@ class Predictor:
         device: of torch, or auto for a GPU where there is one.
         box_scale: side of the square crop over the longer side of a person's box.
         bilinear: crops are brought to the network's size bilinearly, as the released demo does (spec section 10, Q4).
-        mirror: each crop is seen in a mirror too, see `Mirrored`; False is the paper's, half the work and memory.
+        mirror, focus: look at each crop in a mirror too, and again with its background out of focus, see `Looks`; False
+            is the paper's. Each doubles the network's work.
 
     Raises:
         UserError: a device that does not exist here.
@@ -137,14 +137,15 @@ class Predictor:
         box_scale: float = 1.2,
         bilinear: bool = False,
         mirror: bool = True,
+        focus: bool = True,
     ) -> None:
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
-        self.mirror = mirror
+        self.mirror, self.focus = mirror, focus
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
         network = trained.network.to(self.device).eval()
         network = folded(network) if isinstance(network, RSCNet) else network
-        self._network = Mirrored(network) if mirror else network
         self._body = trained.body.to(self.device)
+        self._looks = Looks(network, self._body, mirror, focus)
 
     @classmethod
     def from_checkpoint(
@@ -156,6 +157,7 @@ class Predictor:
         bilinear: bool = False,
         onnx: str | Path | None = None,
         mirror: bool = True,
+        focus: bool = True,
     ) -> Self:
         """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
         the folder of the licensed body files, for networks trained with them. With `onnx`, a folder for the networks'
@@ -167,11 +169,11 @@ class Predictor:
         """
         trained = load_trained(str(checkpoint), smpl)
         if onnx is None:
-            return cls(trained, device, box_scale, bilinear, mirror)
+            return cls(trained, device, box_scale, bilinear, mirror, focus)
         if _device(device).type != "cpu":
             raise UserError("prediction.runtime: onnx runs on the CPU; add trainer.accelerator=cpu or take torch")
         network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx))
-        return cls(replace(trained, network=network), "cpu", box_scale, bilinear, mirror)  # type: ignore[arg-type]
+        return cls(replace(trained, network=network), "cpu", box_scale, bilinear, mirror, focus)  # type: ignore[arg-type]
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:
@@ -267,13 +269,12 @@ class Predictor:
         for picture in waiting:
             yield [next(people) for _ in picture]
 
-    @torch.no_grad()
     def _network_says(self, views: Sequence[_View]) -> Prediction:
         size = self.trained.image_size
         pictures = np.stack([view.image for view in views]) if views else np.zeros((0, size, size, 3), np.uint8)
         scale_index = [self.resolution.scale_index(view.crop[2]) for view in views]
         scales = torch.tensor(scale_index, dtype=torch.int64, device=self.device)
-        return self._network(normalise(pictures).to(self.device), scales)
+        return self._looks(pictures, scales)
 
     @torch.no_grad()
     def _forward(self, views: Sequence[_View]) -> list[PersonPrediction]:

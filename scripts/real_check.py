@@ -116,7 +116,7 @@ def mean_pose(predictor: Predictor) -> Predictor:
     """Answers the mean body to every crop."""
     trained = predictor.trained
     mean = dataclasses.replace(trained, network=MeanBodyNetwork(trained.body))
-    return Predictor(mean, box_scale=predictor.box_scale, mirror=False)
+    return Predictor(mean, box_scale=predictor.box_scale, mirror=False, focus=False)
 
 
 def show(tables: dict[str, dict[int, dict[str, float]]], sizes: Sequence[int], threshold: float, count: int) -> Table:
@@ -138,14 +138,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 96, 52, 32, 24])
     parser.add_argument("--threshold", type=float, default=0.1, help="of PCK, as a share of the box's longer side")
     parser.add_argument("--least", type=int, default=6, help="labelled joints that a person must have")
-    parser.add_argument(
-        "--no-mirror", dest="mirror", action="store_false", help="see each crop once, as the paper does"
-    )
+    parser.add_argument("--no-mirror", dest="mirror", action="store_false", help="do not see crops in a mirror too")
+    parser.add_argument("--no-focus", dest="focus", action="store_false", help="do not see crops again, blurred around")
     parser.add_argument("--output", type=Path, default=Path("outputs/real_check"))
     arguments = parser.parse_args()
     try:
         predictors = {
-            Path(name).stem: Predictor(load_trained(name), mirror=arguments.mirror) for name in arguments.checkpoints
+            Path(name).stem: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus)
+            for name in arguments.checkpoints
         }
         first = next(iter(predictors.values()))
         people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
@@ -164,6 +164,7 @@ def main() -> None:
             "people": [person.name for person in people],
             "threshold": arguments.threshold,
             "mirror": arguments.mirror,
+            "focus": arguments.focus,
             "methods": tables,
         },
     )

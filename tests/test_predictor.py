@@ -215,13 +215,16 @@ def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypa
 
 
 def test_the_mirror_is_a_second_look(checkpoint: Path, noise: np.ndarray) -> None:
-    once, twice = (Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror) for mirror in (False, True))
+    once, twice = (Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror, focus=False) for mirror in (False, True))
     [[plain]], [[mean]], [[reflected]] = (
         predictor.predict([picture]) for predictor, picture in ((once, noise), (twice, noise), (once, noise[:, ::-1]))
     )
     assert not np.allclose(plain.betas, reflected.betas, atol=1e-5)
     np.testing.assert_allclose(mean.betas, (plain.betas + reflected.betas) / 2, atol=1e-5)
-    assert Predictor.from_checkpoint(checkpoint, "cpu").mirror
+    usual = Predictor.from_checkpoint(checkpoint, "cpu")
+    assert usual.mirror and usual.focus
+    [[again]] = usual.predict([noise])
+    assert not np.allclose(again.betas, mean.betas, atol=1e-5)
 
 
 def test_a_picture_without_people_is_estimated_too(predictor: Predictor, noise: np.ndarray) -> None:

@@ -28,6 +28,7 @@ NEUTRAL = {
     "refinement": False,
     "distances": None,
     "recut": None,
+    "focus": None,
     **dict.fromkeys(("clutter", "company"), 0.0),
 }
 

@@ -134,6 +134,7 @@ class Prediction(Strict):
 
     box_scale: float = Field(gt=0)
     mirror: bool
+    focus: bool
     runtime: Literal["torch", "onnx"]
     picture_size: int = Field(ge=16)
     turntable: int = Field(ge=0)

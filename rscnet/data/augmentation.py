@@ -9,6 +9,7 @@ import albumentations as A
 import numpy as np
 from jaxtyping import UInt8
 
+from rscnet.data.focus import Focus
 from rscnet.data.recut import Recut
 from rscnet.data.sample import Sample
 from rscnet.data.transforms import SeededTransforms
@@ -51,6 +52,7 @@ class Augmentation:
 
     Args:
         flip: probability that a sample is mirrored (all its views together).
+        focus: blurs the background; None keeps it.
         recut: cuts the sample's crop anew, for all its views together; None keeps it.
         photometric: named albumentations transforms or groups of them, applied to each view on its own, after
             degradation; null removes one.
@@ -68,15 +70,17 @@ class Augmentation:
         bgr_luma: bool = False,
         keep_confidences: bool = False,
         recut: Recut | None = None,
+        focus: Focus | None = None,
     ) -> None:
-        self.recut = recut
+        self.recut, self.focus = recut, focus
         self.flip, self.bgr_luma, self.keep_confidences = flip, bgr_luma, keep_confidences
         transforms = dict(photometric or {})
         self._before = SeededTransforms({"gain": transforms.pop("gain", None)} if accumulate_gain else None)
         self._after = SeededTransforms(transforms)
 
     def geometric(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample, mirrored or not, and cut anew where that is asked for."""
+        """The sample, mirrored or not, with its background out of focus or cut anew where that is asked for."""
+        sample = sample if self.focus is None else self.focus(sample, random)
         sample = sample if self.recut is None else self.recut(sample, random)
         return flip_sample(sample, self.keep_confidences) if random.random() < self.flip else sample
 

@@ -61,7 +61,8 @@ def run(config: RunConfig) -> None:
     boxes = None if config.boxes is None else BoxFile(config.boxes)
     set_up_process(config)
     renderer: Renderer = build(config.plain()["render"], "render")
-    predictor = _predictor(config, config.prediction.mirror and not config.legacy.demo_bilinear)
+    again = not config.legacy.demo_bilinear
+    predictor = _predictor(config, config.prediction.mirror and again, config.prediction.focus and again)
     output = output_folder(config)
     texturing = Texturing(
         texturer_for(config, predictor), config.prediction.textured_views, config.prediction.one_person
@@ -92,7 +93,7 @@ def run(config: RunConfig) -> None:
         )
 
 
-def _predictor(config: RunConfig, mirror: bool) -> Predictor:
+def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False) -> Predictor:
     device = "cpu" if (config.trainer.model_extra or {}).get("accelerator") == "cpu" else "auto"
     onnx = Path(config.paths.cache) / "onnx" if config.prediction.runtime == "onnx" else None
     return Predictor.from_checkpoint(
@@ -103,6 +104,7 @@ def _predictor(config: RunConfig, mirror: bool) -> Predictor:
         config.legacy.demo_bilinear,
         onnx,
         mirror,
+        focus,
     )
 
 
@@ -110,7 +112,7 @@ def _predict_video(config: RunConfig) -> None:
     set_up_process(config)
     output = output_folder(config)
     try:
-        predict_video(config, lambda: _predictor(config, mirror=False), output)
+        predict_video(config, lambda: _predictor(config), output)
     except OSError as error:
         raise UserError(f"output: cannot write into {output}: {error.strerror or error}") from None
 
@@ -269,6 +271,7 @@ def _origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
         "boxes": config.boxes,
         "box_scale": predictor.box_scale,
         "mirror": predictor.mirror,
+        "focus": predictor.focus,
     }
 
 

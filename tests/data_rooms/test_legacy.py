@@ -79,13 +79,13 @@ def test_the_demo_enlarges_bilinearly(tmp_path: Path, monkeypatch: pytest.Monkey
     assert resize(corner, 4)[0, 1, 0] < 50
     Image.fromarray(corner).save(tmp_path / "a.png")
     asked = []
-    monkeypatch.setattr(Predictor, "from_checkpoint", lambda *words: asked.append((words[4], words[6])) or _stop())
-    for words in ([], ["prediction.mirror=false"], ["legacy=official"]):
+    monkeypatch.setattr(Predictor, "from_checkpoint", lambda *words: asked.append((words[4], *words[6:])) or _stop())
+    for words in ([], ["prediction.mirror=false"], ["prediction.focus=false"], ["legacy=official"]):
         config = compose(["task=predict", "checkpoint=none", f"input={tmp_path}", f"output={tmp_path}", *words])
         with pytest.raises(UserError, match="enough"):
             predict.run(config)
     # and it looks once
-    assert asked == [(False, True), (False, False), (True, False)]
+    assert asked == [(False, True, True), (False, False, True), (False, True, False), (True, False, False)]
 
 
 def _stop() -> None:

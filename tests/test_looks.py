@@ -1,0 +1,63 @@
+"""Looking again: the second look sees the picture blurred where the first answer has nobody near."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rscnet.body import BodyModel
+from rscnet.data.views import denormalise
+from rscnet.looks import Looks
+from rscnet.models.mean_body import MeanBodyNetwork
+from rscnet.structures import Prediction
+
+SIZE = 64
+
+
+class Recorder(nn.Module):
+    """Answers the mean body, and keeps what it was shown."""
+
+    def __init__(self, body: BodyModel) -> None:
+        super().__init__()
+        self.mean, self.shown = MeanBodyNetwork(body), []
+
+    def forward(self, views: torch.Tensor, scale_index: torch.Tensor) -> Prediction:
+        self.shown.append(denormalise(views))
+        return self.mean(views, scale_index)
+
+
+@pytest.fixture(scope="module")
+def body() -> BodyModel:
+    return BodyModel.embedded()
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("mirror", "focus", "looks"), [(False, False, 1), (True, False, 1), (False, True, 2)])
+def test_how_often_it_looks(body, pictures, mirror, focus, looks):
+    network = Recorder(body)
+    said = Looks(network, body, mirror, focus)(pictures, torch.zeros(3, dtype=torch.long))
+    assert len(said.parameters.betas) == 3 and len(network.shown) == looks
+    assert [len(shown) for shown in network.shown] == [6 if mirror else 3] * looks
+    np.testing.assert_array_equal(network.shown[0][:3], pictures)
+
+
+def test_the_second_look_is_sharp_where_the_first_answer_is(body, pictures):
+    network = Recorder(body)
+    Looks(network, body, False, True)(pictures, torch.zeros(3, dtype=torch.long))
+    first, second = (np.asarray(shown).astype(int) for shown in network.shown)
+    change = np.abs(first - second).mean(-1)
+    # the mean body stands upright in the middle
+    assert change[:, 24:40, 30:34].max() == 0
+    assert change[:, :, :6].mean() > 20 and change[:, :, -6:].mean() > 20
+
+
+def test_nobody_is_seen_in_no_picture(body):
+    empty = np.zeros((0, SIZE, SIZE, 3), np.uint8)
+    network = Recorder(body)
+    said = Looks(network, body, False, True)(empty, torch.zeros(0, dtype=torch.long))
+    assert len(said.parameters.betas) == 0
+    assert len(network.shown) == 1

@@ -89,7 +89,7 @@ def _hoop(rng: np.random.Generator, picture: Picture, tone: list[float]) -> None
     cv2.ellipse(picture, at, axes.tolist(), turn, 0, 360, tone, _thick(rng, size))
     for angle in rng.uniform(0, 360, int(rng.integers(0, 9))):
         rim = cv2.ellipse2Poly(at, axes.tolist(), int(turn), int(angle), int(angle) + 1, 1)[0]
-        cv2.line(picture, at, rim.tolist(), tone, 1)
+        cv2.line(picture, at, (int(rim[0]), int(rim[1])), tone, 1)
 
 
 def _grid(rng: np.random.Generator, picture: Picture, tone: list[float]) -> None:

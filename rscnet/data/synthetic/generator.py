@@ -249,9 +249,11 @@ class PersonGenerator:
             part = asked[start : start + GROUP]
             others = [other for _, other, _ in part]
             vertices, joints = self._posed(others)
-            bodies = zip(part, vertices.cpu().numpy(), joints.numpy(), strict=True)
             translation = np.stack(
-                [place.translation(stages[i], *body, other.airborne) for (i, other, place), *body in bodies]
+                [
+                    place.translation(stages[i], vertices[row].cpu().numpy(), joints[row].numpy(), other.airborne)
+                    for row, (i, other, place) in enumerate(part)
+                ]
             )
             layers, _, _ = self.layers.draw(others, [self._person(o.person) for o in others], vertices, translation)
             for row, (i, other, place) in enumerate(part):

@@ -79,16 +79,12 @@ def _rods(rng: np.random.Generator, picture: Picture, tone: list[float]) -> None
 def _hoop(rng: np.random.Generator, picture: Picture, tone: list[float]) -> None:
     """A ring as one sees it aslant, often with spokes."""
     size = len(picture)
-    centre, axes, turn = (
-        rng.uniform(0, 1, 2) * size,
-        rng.uniform(0.04, 0.3) * size * np.array([1, 1]),
-        rng.uniform(0, 180),
-    )
-    axes = np.maximum(axes * [1, rng.uniform(0.3, 1)], 1).astype(int)
-    at = centre.astype(int).tolist()
-    cv2.ellipse(picture, at, axes.tolist(), turn, 0, 360, tone, _thick(rng, size))
+    at = (rng.uniform(0, 1, 2) * size).astype(int).tolist()
+    radius, turn = rng.uniform(0.04, 0.3) * size, rng.uniform(0, 180)
+    axes = np.maximum(radius * np.array([1, rng.uniform(0.3, 1)]), 1).astype(int).tolist()
+    cv2.ellipse(picture, at, axes, turn, 0, 360, tone, _thick(rng, size))
     for angle in rng.uniform(0, 360, int(rng.integers(0, 9))):
-        rim = cv2.ellipse2Poly(at, axes.tolist(), int(turn), int(angle), int(angle) + 1, 1)[0]
+        rim = cv2.ellipse2Poly(at, axes, int(turn), int(angle), int(angle) + 1, 1)[0]
         cv2.line(picture, at, (int(rim[0]), int(rim[1])), tone, 1)
 
 

@@ -16,7 +16,7 @@ from rscnet.models.mirrored import Mirrored
 from rscnet.render.silhouette import silhouettes
 from rscnet.structures import Prediction
 
-REACH, BLUR = 0.08, 0.05  # of the second look, in sides of the crop: how far around the body it is sharp, and the blur
+REACH, BLUR = 0.08, 0.05  # of the focused look, in sides of the crop: how far around the body it is sharp, and the blur
 STRIDE = 2  # pixels of a crop per cell of a body's outline
 
 
@@ -27,11 +27,12 @@ class Looks:
         network: says a `Prediction` with camera of `(views, scale_index)`.
         body: poses the first answer.
         mirror: look in a mirror too, see `Mirrored`.
-        focus: look again at the picture blurred where the first answer has nobody near; the second answer counts.
+        focus: look again at the picture blurred where the first answer has nobody near, and take the second answer. A
+            picture in which the first has nobody at all is not blurred.
     """
 
     def __init__(self, network: nn.Module, body: BodyModel, mirror: bool, focus: bool) -> None:
-        self.body, self.mirror, self.focus = body, mirror, focus
+        self.body, self.focus = body, focus
         self._network = Mirrored(network) if mirror else network
 
     @torch.no_grad()
@@ -44,8 +45,11 @@ class Looks:
         assert posed.vertices is not None
         cells = pictures.shape[1] // STRIDE
         people = silhouettes(posed.vertices, posed.translation, self.body.faces, cells)
-        near = [blur_background(picture, person, REACH, BLUR) for picture, person in zip(pictures, people, strict=True)]
-        return self._look(np.stack(near), scale_index)
+        focused = [
+            blur_background(picture, person, REACH, BLUR) if person.any() else picture
+            for picture, person in zip(pictures, people, strict=True)
+        ]
+        return self._look(np.stack(focused), scale_index)
 
     def _look(self, pictures: UInt8[np.ndarray, "n s s 3"], scale_index: Int[Tensor, "n"]) -> Prediction:
         return self._network(normalise(pictures).to(scale_index.device), scale_index)

@@ -9,21 +9,26 @@ from rscnet.body import BodyModel
 from rscnet.data.views import denormalise
 from rscnet.looks import Looks
 from rscnet.models.mean_body import MeanBodyNetwork
-from rscnet.structures import Prediction
+from rscnet.structures import BodyParameters, Prediction
 
 SIZE = 64
 
 
 class Recorder(nn.Module):
-    """Answers the mean body, and keeps what it was shown."""
+    """Answers the mean body with given cameras, and keeps what it was shown."""
 
-    def __init__(self, body: BodyModel) -> None:
+    def __init__(self, body: BodyModel, cameras: list[list[float]] | None = None) -> None:
         super().__init__()
-        self.mean, self.shown = MeanBodyNetwork(body), []
+        self.mean, self.cameras, self.shown = MeanBodyNetwork(body), cameras, []
 
     def forward(self, views: torch.Tensor, scale_index: torch.Tensor) -> Prediction:
         self.shown.append(denormalise(views))
-        return self.mean(views, scale_index)
+        said = self.mean(views, scale_index)
+        if self.cameras is None:
+            return said
+        parameters = said.parameters
+        given = BodyParameters.from_rotations(parameters.rotations, parameters.betas, torch.tensor(self.cameras))
+        return Prediction(given, said.feature)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,9 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize(("mirror", "focus", "looks"), [(False, False, 1), (True, False, 1), (False, True, 2)])
+@pytest.mark.parametrize(
+    ("mirror", "focus", "looks"), [(False, False, 1), (True, False, 1), (False, True, 2), (True, True, 2)]
+)
 def test_how_often_it_looks(body, pictures, mirror, focus, looks):
     network = Recorder(body)
     said = Looks(network, body, mirror, focus)(pictures, torch.zeros(3, dtype=torch.long))
@@ -45,19 +52,21 @@ def test_how_often_it_looks(body, pictures, mirror, focus, looks):
     np.testing.assert_array_equal(network.shown[0][:3], pictures)
 
 
-def test_the_second_look_is_sharp_where_the_first_answer_is(body, pictures):
-    network = Recorder(body)
+def test_the_focused_look_is_sharp_where_the_first_answer_has_each_of_them(body, pictures):
+    # in the middle; half a picture to the left; behind the camera
+    network = Recorder(body, [[0.9, 0.0, 0.0], [0.9, -0.55, 0.0], [-0.9, 0.0, 0.0]])
     Looks(network, body, False, True)(pictures, torch.zeros(3, dtype=torch.long))
     first, second = (np.asarray(shown).astype(int) for shown in network.shown)
     change = np.abs(first - second).mean(-1)
-    # the mean body stands upright in the middle
-    assert change[:, 24:40, 30:34].max() == 0
-    assert change[:, :, :6].mean() > 20 and change[:, :, -6:].mean() > 20
+    assert change[0, 24:40, 30:34].mean() < 1 and change[1, 24:40, 14:18].mean() < 1
+    assert change[0, :, :6].mean() > 20 and change[1, :, 40:].mean() > 20
+    assert change[2].max() == 0  # nobody to be sharp around
 
 
-def test_nobody_is_seen_in_no_picture(body):
+@pytest.mark.parametrize("mirror", [False, True])
+def test_nobody_is_seen_in_no_picture(body, mirror):
     empty = np.zeros((0, SIZE, SIZE, 3), np.uint8)
     network = Recorder(body)
-    said = Looks(network, body, False, True)(empty, torch.zeros(0, dtype=torch.long))
+    said = Looks(network, body, mirror, True)(empty, torch.zeros(0, dtype=torch.long))
     assert len(said.parameters.betas) == 0
     assert len(network.shown) == 1

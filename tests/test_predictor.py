@@ -201,9 +201,12 @@ def test_other_models_and_devices_are_refused(tmp_path: Path, checkpoint: Path) 
 def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypatch) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    fast = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path)
-    found = fast.predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0]
-    assert all(same(a, b) for a, b in zip(found, people, strict=True))
+    # the focused look has edges, where the last bit may decide a cell of an outline
+    slow, fast = (Predictor.from_checkpoint(checkpoint, "cpu", onnx=x, focus=False) for x in (None, tmp_path))
+    wanted, found = (predictor.predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0] for predictor in (slow, fast))
+    assert all(same(a, b) for a, b in zip(found, wanted, strict=True))
+    focused = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path).predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0]
+    assert all(np.abs(a.vertices - b.vertices).max() < 0.05 for a, b in zip(focused, people, strict=True))
     [file] = tmp_path.iterdir()
     made = file.stat().st_mtime_ns
     [estimates] = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path).estimate_each([(PHOTO, [SKIER])])
@@ -214,7 +217,7 @@ def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypa
         Predictor.from_checkpoint(checkpoint, onnx=tmp_path)
 
 
-def test_the_mirror_is_a_second_look(checkpoint: Path, noise: np.ndarray) -> None:
+def test_the_mirror_counts_half(checkpoint: Path, noise: np.ndarray) -> None:
     once, twice = (Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror, focus=False) for mirror in (False, True))
     [[plain]], [[mean]], [[reflected]] = (
         predictor.predict([picture]) for predictor, picture in ((once, noise), (twice, noise), (once, noise[:, ::-1]))

@@ -17,21 +17,22 @@ FEATHER = 0.02  # standard deviation of the border between sharp and blurred, in
 def blur_background(
     image: UInt8[np.ndarray, "s s 3"], person: Float[np.ndarray, "h h"], reach: float, blur: float
 ) -> UInt8[np.ndarray, "s s 3"]:
-    """The picture, blurred where the person is not near; nothing of them smears into the background.
+    """The picture, blurred where the person is not near, by a blur that takes nothing from near them.
 
     Args:
         image: RGB.
-        person: how much of each cell of the square they cover, in any number of cells.
+        person: how much of each cell of the square they cover, from 0 to 1, in any number of cells.
         reach: how far around them the picture stays sharp, in its sides.
         blur: standard deviation of the blur, in its sides.
     """
     size = len(image)
-    cells = 2 * max(1, round(reach * len(person))) + 1
-    near = cv2.dilate(person.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (cells, cells)))
-    near = cv2.resize(near, (size, size), interpolation=cv2.INTER_LINEAR)
+    covered = cv2.resize(person.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    across = 2 * round(reach * size) + 1
+    near = cv2.dilate(covered, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (across, across)))
     away, sigma = 1 - near, blur * size
-    weight = cv2.GaussianBlur(away, (0, 0), sigma)[..., None] + 1e-3
-    behind = (cv2.GaussianBlur(away[..., None] * image, (0, 0), sigma) + 1e-3 * image.mean((0, 1))) / weight
+    # far inside the sharp part the blur finds nothing, which does not show
+    weight = cv2.GaussianBlur(away, (0, 0), sigma)[..., None] + 1e-6
+    behind = cv2.GaussianBlur(away[..., None] * image, (0, 0), sigma) / weight
     sharp = cv2.GaussianBlur(near, (0, 0), FEATHER * size)[..., None]
     return np.clip(np.rint(sharp * image + (1 - sharp) * behind), 0, 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""A second look at each picture in a mirror, whose answer joins the first one; our extension, for prediction alone."""
+"""A look at each picture in a mirror too, whose answer joins the first one; our extension, for prediction alone."""
 
 from __future__ import annotations
 

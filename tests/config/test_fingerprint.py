@@ -55,7 +55,8 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
     before = copy.deepcopy(now)
     for key in ("ramp", "sequential"):
         del before["model"][key]
-    del before["augmentation"]["recut"]
+    for key in ("recut", "focus"):
+        del before["augmentation"][key]
     for key in ("clutter", "company"):
         del before["data"]["train"][key]
     assert science_of(before) == science_of(now)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from small_people import people
 
+from rscnet.config.build import build
+from rscnet.config.compose import compose
 from rscnet.data.augmentation import Augmentation
 from rscnet.data.focus import Focus, blur_background
 from rscnet.data.keys import generator
@@ -58,6 +60,16 @@ def test_is_drawn_with_its_probability_and_keyed():
     first, again, other = (always.geometric(before, generator(seed)).image for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other) and not np.array_equal(first, before.image)
+
+
+def test_the_configuration_builds_it_and_it_goes_with_new_crops():
+    recut = "augmentation.recut={_target_: rscnet.data.recut.Recut}"
+    words = ["experiment=rsc_full", "preset=smoke", "augmentation=focus", "augmentation.focus.p=1", recut]
+    augmentation = build(compose(words).plain()["augmentation"], "augmentation")
+    before = sample()
+    after = augmentation.geometric(before, generator(0))
+    assert after.image.shape == before.image.shape and not np.array_equal(after.keypoints_2d, before.keypoints_2d)
+    assert after.parts is not None and 0 < (after.parts > 0).sum() < after.parts.size
 
 
 def test_samples_without_part_maps_are_told_of_in_one_line():

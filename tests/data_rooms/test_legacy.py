@@ -80,12 +80,13 @@ def test_the_demo_enlarges_bilinearly(tmp_path: Path, monkeypatch: pytest.Monkey
     Image.fromarray(corner).save(tmp_path / "a.png")
     asked = []
     monkeypatch.setattr(Predictor, "from_checkpoint", lambda *words: asked.append((words[4], *words[6:])) or _stop())
-    for words in ([], ["prediction.mirror=false"], ["prediction.focus=false"], ["legacy=official"]):
+    for words in ([], ["prediction.mirror=false"], ["prediction.focus=false"], ["legacy=official"], ["fps=25"]):
         config = compose(["task=predict", "checkpoint=none", f"input={tmp_path}", f"output={tmp_path}", *words])
         with pytest.raises(UserError, match="enough"):
             predict.run(config)
-    # and it looks once
-    assert asked == [(False, True, True), (False, False, True), (False, True, False), (True, False, False)]
+    # and it looks once, as at videos
+    once = [(True, False, False), (False, False, False)]
+    assert asked == [(False, True, True), (False, False, True), (False, True, False), *once]
 
 
 def _stop() -> None:

@@ -1,4 +1,4 @@
-"""The second look in a mirror: what agrees stays, what differs is met halfway, and what contradicts is left out."""
+"""The look in a mirror: what agrees stays, what differs is met halfway, and what contradicts is left out."""
 
 import torch
 from torch import Tensor, nn

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from rscnet.data.synthetic.layers import over
 from rscnet.data.synthetic.lighting import Light
 from rscnet.data.synthetic.occluders import Stage, add_seat, add_shadow
 from rscnet.joints import SMPL_54
@@ -70,7 +71,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Companion:
-    """Somebody, rendered: premultiplied RGBA, and where they are.
+    """Somebody near, rendered.
 
     Attributes:
         layer: premultiplied RGBA.
@@ -96,7 +97,7 @@ def add_behind(rng: np.random.Generator, picture: Picture, company: Sequence[Com
         if one.behind:
             picture = add_shadow(picture, one.stage, light)
             picture = add_seat(rng, picture, one.stage) if one.seated else picture
-            picture = _over(picture, one.layer)
+            picture = over(picture, one.layer)
     return picture
 
 
@@ -108,9 +109,5 @@ def add_before(
     for one in from_afar(company):
         together = np.maximum(covered, one.layer[..., 3])
         if not one.behind and (together * person).sum() <= MOST_HIDDEN * person.sum():
-            picture, covered = _over(picture, one.layer), together
+            picture, covered = over(picture, one.layer), together
     return picture, covered > 0.5
-
-
-def _over(picture: Picture, layer: Float32[np.ndarray, "s s 4"]) -> Picture:
-    return layer[..., :3] + (1 - layer[..., 3:]) * picture

@@ -17,7 +17,7 @@ from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
 from rscnet.data.synthetic.clutter import clutter
 from rscnet.data.synthetic.company import Companion, Place, add_before, add_behind
-from rscnet.data.synthetic.layers import Layers
+from rscnet.data.synthetic.layers import Layers, over
 from rscnet.data.synthetic.lighting import Light
 from rscnet.data.synthetic.motion import SEATED, Motion, motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
@@ -291,7 +291,7 @@ class PersonGenerator:
             picture = add_seat(rng, picture, shot.seat)
         elif shot.seat == "own" and _sits(shot) and rng.random() < 0.7:
             picture = add_seat(rng, picture, stage)
-        picture = layer[..., :3] + (1 - layer[..., 3:]) * picture
+        picture = over(picture, layer)
         if rng.random() < 0.15:
             picture = add_held(rng, picture, stage)
         picture, covered = add_before(picture, near, layer[..., 3])

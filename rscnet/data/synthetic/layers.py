@@ -77,6 +77,11 @@ class Layers:
         return values[:, first :: self.supersample, first :: self.supersample].cpu().numpy()
 
 
+def over(picture: Float32[np.ndarray, "s s 3"], layer: Float32[np.ndarray, "s s 4"]) -> Float32[np.ndarray, "s s 3"]:
+    """The picture with premultiplied RGBA in front of it."""
+    return layer[..., :3] + (1 - layer[..., 3:]) * picture
+
+
 def _nearest_texel(
     texture: Float32[Tensor, "b t t 3"], uv: Float32[Tensor, "k 2"], image: Int64[Tensor, "k"]
 ) -> Float32[Tensor, "k 3"]:

@@ -27,16 +27,21 @@ class Stage:
         epochs: passes over the data set; a fraction ends the stage after that part of a pass.
         multiple: steps of a pass come in multiples of this (the released code counts the half pass of its third stage
             in batches of the first, three steps each).
+        shown: how many of its views, drawn anew each time, a sample is shown in; None shows all, as the paper does.
+            Fewer views of more people cost the same.
     """
 
     views: int
     batch_size: int
     epochs: float
     multiple: int = 1
+    shown: int | None = None
 
     def __post_init__(self) -> None:
         if min(self.views, self.batch_size, self.multiple) < 1 or self.epochs <= 0:
             raise UserError(f"curriculum: a stage needs views, batch_size, multiple >= 1 and epochs > 0, got {self}")
+        if self.shown is not None and not 1 <= self.shown <= self.views:
+            raise UserError(f"curriculum: shown must be null or 1..views, the views of a sample, got {self}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,12 @@ class Epoch:
     batch_size: int
     steps: int
     first_step: int
+    shown: int | None = None
+
+    @property
+    def pictures(self) -> int:
+        """Pictures per step over all devices."""
+        return self.batch_size * (self.shown or self.views)
 
 
 class Curriculum:
@@ -88,7 +99,7 @@ class Curriculum:
                         f"{stage.batch_size}, but the data set has only {length} samples; "
                         "lower batch_size or raise data.train.length"
                     )
-                planned.append(Epoch(len(planned), number, stage.views, stage.batch_size, steps, step))
+                planned.append(Epoch(len(planned), number, stage.views, stage.batch_size, steps, step, stage.shown))
                 step += steps
         return planned
 
@@ -96,6 +107,13 @@ class Curriculum:
         """Optimiser steps of the whole curriculum."""
         last = self.epochs(length)[-1]
         return last.first_step + last.steps
+
+    def require_all_views(self, what: str) -> None:
+        """Raises:
+        UserError: a stage that shows samples in some of their views only, which `what` cannot do.
+        """
+        if any(stage.shown is not None for stage in self.stages):
+            raise UserError(f"curriculum: {what} are always shown in all views; leave shown out of the stages")
 
     def ramp_length(self, length: int) -> int:
         """Steps until the ramp of the self-supervised terms reaches one."""
@@ -110,6 +128,7 @@ class BatchKey:
     step: int
     indices: tuple[int, ...]
     views: int
+    shown: int | None = None
 
 
 class PlanSampler(Sampler[BatchKey]):
@@ -129,7 +148,7 @@ class PlanSampler(Sampler[BatchKey]):
         order = generator(self.seed, epoch.number, "order").permutation(self.length)
         for step in range(self.start, epoch.steps):
             chosen = order[step * epoch.batch_size : (step + 1) * epoch.batch_size][self.rank :: self.world]
-            yield BatchKey(epoch.number, step, tuple(int(i) for i in chosen), epoch.views)
+            yield BatchKey(epoch.number, step, tuple(int(i) for i in chosen), epoch.views, epoch.shown)
 
 
 class EvaluationSampler(Sampler[BatchKey]):

@@ -195,6 +195,7 @@ class TextureDataModule(PeopleDataModule):
             train, val, test, resolution, degradation, augmentation, curriculum, image_size, seed, workers,  # type: ignore[arg-type]
             eval_batch_size, skip_bad=skip_bad,
         )  # fmt: skip
+        curriculum.require_all_views("textured people")
         self.uv_size = uv_size
         self.background: Literal["own", "others"] = background
 

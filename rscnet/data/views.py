@@ -93,6 +93,13 @@ def collate_target(samples: Sequence[Sample]) -> Target:
     )
 
 
+def _ranges(key: BatchKey, random: np.random.Generator) -> Sequence[int]:
+    """The ranges from which a sample's sizes are drawn, from high to low."""
+    if key.shown is None:
+        return range(key.views)
+    return sorted(random.choice(key.views, key.shown, replace=False).tolist())
+
+
 class ViewDataset(Dataset[Batch]):
     """Turns batch keys into batches; every draw is keyed by (seed, epoch, sample), so workers and ranks do not matter.
 
@@ -132,7 +139,7 @@ class ViewDataset(Dataset[Batch]):
             sample, random = read_or_next(partial(self._read, key), index, len(self.source), self.skipped)
             if self.augmentation is not None:
                 sample = self.augmentation.geometric(sample, random)
-            drawn = self.sizes or [self.resolution.draw(i, random) for i in range(key.views)]
+            drawn = self.sizes or [self.resolution.draw(i, random) for i in _ranges(key, random)]
             samples.append(sample)
             sizes.append(drawn)
             views.append(list(self._views(sample.image, drawn, random)))

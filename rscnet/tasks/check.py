@@ -130,7 +130,7 @@ def _schedule(data: PeopleDataModule, resolution: ResolutionSet, ramp: Literal["
             str(epoch.stage),
             "same" if not added else " + ".join(added if len(added) == epoch.views else ["...", *added]),
             str(epoch.batch_size),
-            str(epoch.batch_size * epoch.views),
+            str(epoch.pictures),
             f"{epoch.steps:,}",
             f"{epoch.steps * epoch.batch_size / length:.3f}",
             f"{factor(epoch.first_step + epoch.steps):.3f}",

@@ -66,8 +66,8 @@ def estimate(network: RSCNet, image_size: int, epochs: Sequence[Epoch]) -> Estim
         prediction = network.train()(view, scale)
     del prediction
     operations = 3.0 * counter.get_total_flops()
-    pictures = sum(epoch.steps * epoch.batch_size * epoch.views for epoch in epochs)
-    at_once = max(epoch.batch_size * epoch.views for epoch in epochs)
+    pictures = sum(epoch.steps * epoch.pictures for epoch in epochs)
+    at_once = max(epoch.pictures for epoch in epochs)
     states = 4 * STATES * sum(parameter.numel() for parameter in network.parameters())
     hours = pictures * operations / SUSTAINED / 3600
     return Estimate(pictures, operations, hours, states, at_once * sum(kept.values()))

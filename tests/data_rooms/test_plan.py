@@ -54,6 +54,23 @@ def test_stages_run_by_name_whole_epochs_first_and_null_removes_one():
     ]
 
 
+def test_a_stage_may_show_each_sample_in_some_of_its_views():
+    two_of_five = {"views": 5, "shown": 2, "batch_size": 4, "epochs": 1}
+    stages = {"a": two_of_five, "b": {"views": 3, "batch_size": 2, "epochs": 1}}
+    some, whole = (plan := Curriculum(stages)).epochs(12)
+    assert (some.shown, some.pictures) == (2, 8) and (whole.shown, whole.pictures) == (None, 6)
+    assert {(key.views, key.shown) for key in PlanSampler(some, 12, seed=0)} == {(5, 2)}
+    with pytest.raises(UserError, match="clips are always shown in all views"):
+        plan.require_all_views("clips")
+    Curriculum({"b": stages["b"]}).require_all_views("clips")
+
+
+@pytest.mark.parametrize("shown", [0, 6])
+def test_views_that_are_not_there_cannot_be_shown(shown):
+    with pytest.raises(UserError, match=r"shown must be null or 1\.\.views"):
+        Curriculum({"a": {"views": 5, "shown": shown, "batch_size": 4, "epochs": 1}})
+
+
 def test_impossible_plans_are_named():
     stage = {"views": 1, "batch_size": 8, "epochs": 0.5}
     with pytest.raises(UserError, match=r"0\.5 epochs in batches of 8, but the data set has only 15 samples"):

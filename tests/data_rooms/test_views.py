@@ -80,6 +80,18 @@ def test_samples_do_not_depend_on_their_batch(training):
     assert torch.equal(fewer.sizes, whole.sizes[:2, :1])
 
 
+def test_some_views_of_each_sample_are_drawn_in_order(training):
+    batch = training[BatchKey(0, 0, tuple(range(COUNT)), 5, shown=2)]
+    assert batch.views.shape == (2, COUNT, 3, SIZE, SIZE)
+    high, low = batch.scale_index
+    assert bool((high < low).all())
+    assert set(high.tolist()) | set(low.tolist()) == {0, 1, 2, 3, 4}
+    for size, index in zip(batch.sizes.flatten().tolist(), batch.scale_index.flatten().tolist(), strict=True):
+        assert RESOLUTION.scale_index(size) == index
+    assert same(batch, training[BatchKey(0, 5, tuple(range(COUNT)), 5, shown=2)])
+    assert not torch.equal(batch.scale_index, training[BatchKey(1, 0, tuple(range(COUNT)), 5, shown=2)].scale_index)
+
+
 def test_epochs_and_seeds_draw_anew(training, augmentation):
     key = BatchKey(0, 0, (0, 1, 2, 3), 5)
     first = training[key]

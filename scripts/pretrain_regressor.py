@@ -56,6 +56,8 @@ def train(module: RSCNetModule, features: Tensor, targets: list[Target], epochs:
     target = Target.concatenate(targets)
     regressor = module.network.regressor.train()
     optimizer = torch.optim.Adam(regressor.parameters(), lr=rate)
+    if len(features) < batch:
+        raise UserError(f"--batch: {batch} is more than the {len(features)} training people; lower it")
     steps = epochs * (len(features) // batch)
     nothing = torch.zeros(1, batch, dtype=torch.long)
     sums: dict[str, float] = {}

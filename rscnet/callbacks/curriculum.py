@@ -13,26 +13,31 @@ from rscnet.data.plan import Epoch
 class CurriculumCallback(pl.Callback):
     """Copies coefficients when a stage brings a new scale index, once each, and logs the stage.
 
-    At the first epoch of stage e the row of its lowest resolution is copied from the row above (spec section 2.3).
-    Which rows were started is part of the checkpoint, so that a resumed run never overwrites what it has learned.
+    At the first epoch of stage e the row of its lowest resolution is copied from the row above (spec section 2.3),
+    unless the run began with weights that know this scale. Which rows were started and which were known is part of the
+    checkpoint, so that neither a resumed run nor one with `init_from` overwrites what was learned.
     """
 
     def __init__(self) -> None:
         self.started = 1
+        self.known: list[int] | None = None  # until training begins
 
-    def state_dict(self) -> dict[str, int]:
-        return {"started": self.started}
+    def state_dict(self) -> dict[str, Any]:
+        return {"started": self.started, "known": self.known}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.started = int(state_dict["started"])
+        self.started, self.known = int(state_dict["started"]), state_dict.get("known", [])
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        epoch = self._epoch(trainer)
-        encoder = getattr(getattr(pl_module, "network", None), "encoder", None)
-        while self.started < epoch.views:
-            if encoder is not None:
-                encoder.warm_start(self.started - 1, self.started)
-            self.started += 1
+        # an encoder that follows the network's is started with it
+        networks = [getattr(pl_module, name, None) for name in ("network", "teacher")]
+        encoders = [network.encoder for network in networks if hasattr(network, "encoder")]
+        if self.known is None:
+            self.known = encoders[0].known_scales() if encoders else []
+        for row in range(self.started, self._epoch(trainer).views):
+            for encoder in encoders if row not in self.known else ():
+                encoder.warm_start(row - 1, row)
+            self.started = row + 1
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -28,6 +28,12 @@ class PicturePanels(pl.Callback):
         self._validations = 0
         self._shown: tuple[Batch, Prediction] | None = None
 
+    def state_dict(self) -> dict[str, int]:
+        return {"validations": self._validations}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._validations = state_dict["validations"]
+
     def on_validation_batch_end(
         self,
         trainer: pl.Trainer,
@@ -52,7 +58,7 @@ class PicturePanels(pl.Callback):
             panel = draw_panel(prediction, pl_module.body, batch, self.people)  # type: ignore[arg-type]
             for logger in media:
                 logger.log_picture("pictures/val", panel, step)
-        found = coefficients(dict(pl_module.named_parameters()))
+        found = coefficients(dict(pl_module.network.named_parameters()))  # type: ignore[operator]
         for scale, row in enumerate(torch.stack(list(found.values()), dim=1)) if found else ():
             for logger in media:
                 logger.log_histogram(f"coefficients/scale{scale}", row.float().cpu().numpy(), step)

@@ -40,7 +40,7 @@ class TrainingSignals(pl.Callback):
         for module in pl_module.modules():
             if isinstance(module, FeatureQueue):
                 pl_module.log("train/queue_fill", len(module) / len(module.features))
-        found = coefficients(dict(pl_module.named_parameters()))
+        found = coefficients(dict(pl_module.network.named_parameters()))  # type: ignore[operator]
         if found:
             by_scale = torch.stack(list(found.values()), dim=1)
             for scale, row in enumerate(by_scale):

@@ -14,6 +14,8 @@ SCIENCE = (
     "image_size", "init_from", "init_allow", "data", "body", "resolution", "degradation", "augmentation", "model",
     "loss", "curriculum", "optimizer", "schedule",
 )  # fmt: skip
+# how the trainer turns gradients into steps, where that is asked for
+STEPS = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
 # where things lie and how many processes work on them changes nothing that is learned
 WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
@@ -27,8 +29,7 @@ NEUTRAL = {
     "sequential": False,
     "refinement": False,
     "distances": None,
-    "recut": None,
-    "focus": None,
+    **dict.fromkeys(("recut", "focus", "shown")),
     **dict.fromkeys(("clutter", "company"), 0.0),
 }
 
@@ -43,7 +44,9 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {key: _without(plain.get(key)) for key in SCIENCE}
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
-    return chosen
+    chosen |= {key: plain["trainer"][key] for key in STEPS if plain["trainer"].get(key) is not None}
+    folders = _folders_that_are_data((plain.get("data") or {}).get("train"))
+    return chosen | ({"folders": folders} if folders else {})
 
 
 def portable(plain: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +69,14 @@ def _without(node: Any) -> Any:
             if key not in NEUTRAL or value not in (None, NEUTRAL[key])
         }
     return [_without(value) for value in node] if isinstance(node, list) else node
+
+
+def _folders_that_are_data(node: Any) -> list[str]:
+    """Folders of training data that nothing but the folder tells apart; where files in it are named, the name does."""
+    if not isinstance(node, dict):
+        return []
+    own = [str(node["folder"])] if "folder" in node and "name" not in node else []
+    return own + [folder for child in node.values() for folder in _folders_that_are_data(child)]
 
 
 def digest(tree: Any) -> str:

@@ -129,7 +129,7 @@ class ClipDataModule(PlannedDataModule):
         skip_bad: bool = False,
     ) -> None:
         super().__init__(train, val, test, resolution, curriculum, seed, 0, eval_batch_size, skip_bad)
-        curriculum.require_all_views("clips")
+        curriculum.require_all_views("a clip is seen in all of its views")
         self.gaps, self.features = gaps, features
 
     def train_dataloader(self) -> DataLoader:

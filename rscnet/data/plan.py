@@ -6,11 +6,13 @@ on with exactly the batch that it would have seen next.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from torch.utils.data import Sampler
 
 from rscnet.data.keys import generator
@@ -28,8 +30,11 @@ class Stage:
         multiple: steps of a pass come in multiples of this (the released code counts the half pass of its third stage
             in batches of the first, three steps each).
         shown: how many of its views, drawn anew each time, a sample is shown in; None shows all, as the paper does.
-            Fewer views of more people cost the same.
+            Fewer views of more people cost the same. Losses weight them by their order, as a stage of so many views
+            would: of two, 1/2 and 1 wherever they lie, and one pair.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     views: int
     batch_size: int
@@ -62,6 +67,15 @@ class Epoch:
         return self.batch_size * (self.shown or self.views)
 
 
+def _stage(name: str, words: Mapping[str, Any]) -> Stage:
+    try:
+        return TypeAdapter(Stage).validate_json(json.dumps(words), strict=True)  # in Python strict wants a `Stage`
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(("curriculum.stages", name, *map(str, problem["loc"])))
+        raise UserError(f"{place}: {problem['msg']}, got {problem['input']!r}") from None
+
+
 class Curriculum:
     """Stages from few to many resolutions (spec section 4).
 
@@ -74,7 +88,11 @@ class Curriculum:
     def __init__(
         self, stages: Mapping[str, Mapping[str, Any] | None], batch_scale: float = 1.0, ramp_epochs: float = 5.0
     ) -> None:
-        chosen = [Stage(**stages[name]) for name in sorted(stages) if (stages[name] is not None)]  # type: ignore[arg-type]
+        if batch_scale <= 0 or ramp_epochs < 0:
+            raise UserError(
+                f"curriculum: batch_scale must be > 0 and ramp_epochs >= 0, got {batch_scale:g} and {ramp_epochs:g}"
+            )
+        chosen = [_stage(name, words) for name, words in sorted(stages.items()) if words is not None]
         if not chosen:
             raise UserError("curriculum.stages: at least one stage is needed")
         self.stages = [replace(s, batch_size=max(1, round(s.batch_size * batch_scale))) for s in chosen]
@@ -108,12 +126,12 @@ class Curriculum:
         last = self.epochs(length)[-1]
         return last.first_step + last.steps
 
-    def require_all_views(self, what: str) -> None:
+    def require_all_views(self, why: str) -> None:
         """Raises:
-        UserError: a stage that shows samples in some of their views only, which `what` cannot do.
+        UserError: a stage that shows samples in some of their views only, with the reason why that cannot be.
         """
         if any(stage.shown is not None for stage in self.stages):
-            raise UserError(f"curriculum: {what} are always shown in all views; leave shown out of the stages")
+            raise UserError(f"curriculum.stages: shown: {why}; leave it out")
 
     def ramp_length(self, length: int) -> int:
         """Steps until the ramp of the self-supervised terms reaches one."""

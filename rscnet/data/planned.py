@@ -58,6 +58,10 @@ class PlannedDataModule(pl.LightningDataModule):
         """The planned passes of the training loop."""
         return self.curriculum.epochs(len(self.train))
 
+    def ranges_seen(self, epoch: Epoch) -> int:
+        """From how many resolution ranges, the highest first, sizes are drawn in a pass."""
+        return epoch.views
+
     def prepare_data(self) -> None:
         self.prepare("train", "val")
 

@@ -21,7 +21,7 @@ from rscnet.data.augmentation import Augmentation
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.degradations import Degradation
 from rscnet.data.keys import generator
-from rscnet.data.plan import BatchKey, Curriculum
+from rscnet.data.plan import BatchKey, Curriculum, Epoch
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import SurfaceView, TextureBatch
 
@@ -195,9 +195,12 @@ class TextureDataModule(PeopleDataModule):
             train, val, test, resolution, degradation, augmentation, curriculum, image_size, seed, workers,  # type: ignore[arg-type]
             eval_batch_size, skip_bad=skip_bad,
         )  # fmt: skip
-        curriculum.require_all_views("textured people")
+        curriculum.require_all_views("a textured person is seen at one size, drawn from all ranges")
         self.uv_size = uv_size
         self.background: Literal["own", "others"] = background
+
+    def ranges_seen(self, epoch: Epoch) -> int:
+        return len(self.resolution)
 
     def mean_texture(self, people: int = 256) -> Float[Tensor, "3 u u"]:
         """Mean UV map of the first training people; of drawn maps where theirs are not known."""

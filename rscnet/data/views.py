@@ -110,7 +110,7 @@ class ViewDataset(Dataset[Batch]):
         image_size: side of the network's input in pixels.
         seed: key of all random draws.
         augmentation: given for training, None for evaluation.
-        sizes: fixed sizes of the views; None draws one size from each range, which is training.
+        sizes: fixed sizes of the views; None draws one size from each range that a key shows, which is training.
         skipped: where samples that cannot be read are listed, for which the next one stands in; None stops at them.
     """
 

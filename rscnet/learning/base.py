@@ -63,6 +63,7 @@ class TrainingModule(pl.LightningModule):
         return count * world / epochs[min(self.trainer.current_epoch, len(epochs) - 1)].batch_size
 
     def log_terms(self, prefix: str, terms: Mapping[str, Tensor], bar: tuple[str, ...] = ()) -> None:
-        """Log named scalars; those named in `bar` also appear in the progress bar."""
+        """Log named scalars, under DDP those of the first process's samples; those named in `bar` also appear in the
+        progress bar."""
         for name, value in terms.items():
             self.log(f"{prefix}/{name}", value.detach().float(), prog_bar=name in bar)

@@ -61,8 +61,9 @@ class ContrastiveModule(TrainingModule):
         self.teacher = copy.deepcopy(network).requires_grad_(False) if queue_features == "momentum" else None
         self._measured: dict[str, FeatureMetrics] = {}
 
-    def on_fit_start(self) -> None:
-        if self.teacher is not None and self.global_step == 0:  # after `init_from` changed the network
+    def on_train_start(self) -> None:
+        # after `init_from` changed the network; earlier hooks see step 0 of a resumed run too
+        if self.teacher is not None and self.global_step == 0:
             self.teacher.load_state_dict(self.network.state_dict())
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:

@@ -41,7 +41,7 @@ class ReIDModule(TrainingModule):
         first, second = batch.surface.face.unflatten(0, (2, -1))
         total, found = self._match(varied((batch.inputs[0] + 1) / 2, first), varied(batch.pictures[1], second))
         self.log_terms("train", {"total": total, "rank1": found}, bar=("total", "rank1"))
-        return total
+        return total * self.rank_share(len(batch.identity))
 
     def validation_step(self, batch: TextureBatch, batch_index: int) -> None:
         total, found = self._match(batch.pictures[0], batch.pictures[1])

@@ -46,7 +46,7 @@ class TemporalModule(TrainingModule):
     def training_step(self, batch: Clip, batch_index: int) -> Tensor:
         total, terms = self.loss(self(batch.views), batch.truth, self.body)
         self.log_terms("train", terms | {"total": total}, bar=("total",))
-        return total
+        return total * self.rank_share(len(batch.truth.valid))
 
     def validation_step(self, batch: Clip, batch_index: int) -> None:
         total, terms = self.loss(self(batch.views), batch.truth, self.body)

@@ -54,7 +54,7 @@ class TexGloModule(TrainingModule):
     def training_step(self, batch: TextureBatch, batch_index: int) -> Tensor:
         total, terms = self._losses(self(batch), batch)
         self.log_terms("train", terms, bar=("total",))
-        return total
+        return total * self.rank_share(len(batch.identity))
 
     def validation_step(self, batch: TextureBatch, batch_index: int) -> None:
         """Logs the losses at the first size, and the UV error where the texture is known."""

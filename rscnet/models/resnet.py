@@ -145,6 +145,12 @@ class ResolutionAwareResNet(nn.Module):
         """Last feature map of normalised pictures; `scale_index` picks each picture's row of coefficients."""
         return self.stages(views, scale_index)[-1]
 
+    def known_scales(self) -> list[int]:
+        """The scale indices whose coefficients are no longer the ones that they began as; none of a plain network."""
+        rows = [stage.alphas for stage in map(self.get_submodule, STAGES) if isinstance(stage.alphas, Tensor)]
+        moved = (torch.cat(rows, dim=1) != 1).any(1) if rows else torch.zeros(0)
+        return torch.nonzero(moved)[:, 0].tolist()
+
     @torch.no_grad()
     def warm_start(self, source: int, target: int) -> None:
         """Copy the coefficients of scale `source` to scale `target`, in place so that an optimizer keeps its hold."""

@@ -90,6 +90,7 @@ def run_job(words: Sequence[str], sweep: Path, number: int) -> float | None:
 
 def _identify(job: Job, config: RunConfig, sweep: Path) -> None:
     folder = run_folder(config).relative_to(sweep)
+    (sweep / "jobs" / f"{job.name}.json").unlink(missing_ok=True)  # of an earlier try that did not even compose
     job.folder, job.name = str(folder), "-".join(folder.parts)
 
 

@@ -125,10 +125,12 @@ def _schedule(data: PeopleDataModule, resolution: ResolutionSet, ramp: Literal["
     drawn = [f"{low}..{high - 1}" if low < high else str(high) for low, high in resolution.ranges]
     before = 0
     for epoch in data.epochs:
-        added, before = drawn[before : epoch.views], epoch.views
+        seen = data.ranges_seen(epoch)
+        added, before = drawn[before:seen], seen
+        some = f", {epoch.shown} of them" if epoch.shown else ""
         shown.add_row(
             str(epoch.stage),
-            "same" if not added else " + ".join(added if len(added) == epoch.views else ["...", *added]),
+            ("same" if not added else " + ".join(added if len(added) == seen else ["...", *added])) + some,
             str(epoch.batch_size),
             str(epoch.pictures),
             f"{epoch.steps:,}",
@@ -150,12 +152,12 @@ def _check_processes(trainer: dict[str, Any], data: PeopleDataModule) -> None:
 
 def _check_disk(config: RunConfig, length: int) -> None:
     needed = length * BYTES_PER_PICTURE * (config.image_size / 112) ** 2
-    folder = Path(config.paths.output).resolve()
+    folder = Path(config.paths.cache).resolve()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"paths.output: {folder} has {free / 1e9:.1f} GB free, the cache may need {needed / 1e9:.1f} GB; "
-            "lower data.train.length or set paths.cache"
+            f"paths.cache: {folder} has {free / 1e9:.1f} GB free, the cache may need {needed / 1e9:.1f} GB; "
+            "lower data.train.length or set paths.cache to a larger disk"
         )

@@ -37,6 +37,10 @@ class Encoder(torch.nn.Module):
         super().__init__()
         self.network = SimpleNamespace(encoder=self)
         self.copied: list[tuple[int, int]] = []
+        self.known: list[int] = []
+
+    def known_scales(self) -> list[int]:
+        return self.known
 
     def warm_start(self, source: int, target: int) -> None:
         self.copied.append((source, target))
@@ -61,12 +65,32 @@ def test_a_reloaded_run_does_not_overwrite_what_it_learned():
     assert module.copied[2:] == [(2, 3)]
 
 
+def test_scales_that_the_start_knows_keep_their_coefficients():
+    before, after, module = CurriculumCallback(), CurriculumCallback(), Encoder()
+    module.known = [0, 1, 2]
+    before.on_train_epoch_start(trainer(1), module)  # type: ignore[arg-type]
+    assert module.copied == []
+    module.known = [0, 1, 2, 3, 4]  # as all are, once training goes
+    after.load_state_dict(before.state_dict())
+    after.on_train_epoch_start(trainer(3), module)  # type: ignore[arg-type]
+    assert module.copied == [(2, 3), (3, 4)]
+
+
+def test_an_encoder_that_follows_is_started_too():
+    module, follower = Encoder(), Encoder()
+    module.teacher = follower  # type: ignore[assignment]
+    CurriculumCallback().on_train_epoch_start(trainer(0), module)  # type: ignore[arg-type]
+    assert module.copied == [(0, 1)]
+
+
 def test_rows_of_the_real_encoder():
     encoder = ResolutionAwareResNet(depth=18, width=0.125)
     alphas = [p for name, p in encoder.named_parameters() if name.endswith("alphas")]
+    assert encoder.known_scales() == []
     with torch.no_grad():
         for alpha in alphas:
-            alpha.copy_(torch.rand_like(alpha))
+            alpha[0] = torch.rand_like(alpha[0])
+    assert encoder.known_scales() == [0]
     before = [alpha.detach().clone() for alpha in alphas]
     CurriculumCallback().on_train_epoch_start(trainer(0), SimpleNamespace(network=SimpleNamespace(encoder=encoder)))  # type: ignore[arg-type]
     assert alphas

@@ -23,6 +23,7 @@ def usual() -> str:
         ["data.workers=3", "+data.train.workers=2", "data.eval_batch_size=1"],
         ["resolution.eval=[48]", "data.val.length=2", "data.test.length=3"],
         ["seed=7"],
+        ["trainer.gradient_clip_val=null"],
         ["threads=2", "evaluation.panel_samples=0", "trainer.log_every_n_steps=3"],
     ],
 )
@@ -41,6 +42,9 @@ def test_it_ignores_where_and_how(usual, words):
         "data.train.clutter=0.5",
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
+        "trainer.gradient_clip_val=1",
+        "+trainer.accumulate_grad_batches=4",
+        "curriculum.stages.stage3.shown=2",
         "init_from=somewhere",
         "model.sequential=true",
         "model.ramp=none",
@@ -57,11 +61,23 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
         del before["model"][key]
     for key in ("recut", "focus"):
         del before["augmentation"][key]
+    for stage in before["curriculum"]["stages"].values():
+        del stage["shown"]
     for key in ("clutter", "company"):
         del before["data"]["train"][key]
     assert science_of(before) == science_of(now)
     before["augmentation"]["clutter"] = None  # as a commit in between had it
     assert science_of(before) == science_of(now)
+
+
+def test_another_folder_of_pictures_is_other_data_and_moved_annotations_are_not():
+    def found(*words: str) -> str:
+        return digest(science(compose(["preset=smoke", *words])))
+
+    pictures = ["experiment=contrastive_pretrain", "data=images"]
+    assert found(*pictures, "paths.data=/a") != found(*pictures, "paths.data=/b")
+    named = [*RSC, "data=spin", "data.train.name=coco", "data.val.name=coco", "data.test.name=coco"]
+    assert found(*named, "paths.data=/a") == found(*named, "paths.data=/b")
 
 
 def test_the_folder_names_experiment_ablation_digest_and_seed(usual):

@@ -60,15 +60,34 @@ def test_a_stage_may_show_each_sample_in_some_of_its_views():
     some, whole = (plan := Curriculum(stages)).epochs(12)
     assert (some.shown, some.pictures) == (2, 8) and (whole.shown, whole.pictures) == (None, 6)
     assert {(key.views, key.shown) for key in PlanSampler(some, 12, seed=0)} == {(5, 2)}
-    with pytest.raises(UserError, match="clips are always shown in all views"):
-        plan.require_all_views("clips")
-    Curriculum({"b": stages["b"]}).require_all_views("clips")
+    with pytest.raises(UserError, match="shown: a clip has all of its views; leave it out"):
+        plan.require_all_views("a clip has all of its views")
+    Curriculum({"b": stages["b"]}).require_all_views("a clip has all of its views")
 
 
 @pytest.mark.parametrize("shown", [0, 6])
 def test_views_that_are_not_there_cannot_be_shown(shown):
     with pytest.raises(UserError, match=r"shown must be null or 1\.\.views"):
         Curriculum({"a": {"views": 5, "shown": shown, "batch_size": 4, "epochs": 1}})
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ({"shown": 1.5}, r"curriculum\.stages\.a\.shown: .*valid integer.*, got 1\.5"),
+        ({"views": "five"}, r"curriculum\.stages\.a\.views: .*valid integer.*, got 'five'"),
+        ({"epoch": 1}, r"curriculum\.stages\.a\.epoch: Unexpected keyword argument, got 1"),
+    ],
+)
+def test_values_of_another_kind_are_named(words, line):
+    with pytest.raises(UserError, match=line):
+        Curriculum({"a": {"views": 5, "batch_size": 4, "epochs": 1} | words})
+
+
+@pytest.mark.parametrize("words", [{"batch_scale": 0}, {"batch_scale": -1}, {"ramp_epochs": -3}])
+def test_impossible_factors_are_named(words):
+    with pytest.raises(UserError, match=r"batch_scale must be > 0 and ramp_epochs >= 0"):
+        Curriculum({"a": {"views": 5, "batch_size": 4, "epochs": 1}}, **words)
 
 
 def test_impossible_plans_are_named():

@@ -18,7 +18,7 @@ from rscnet.run import main
 from rscnet.sweep import jobs, stopping
 from rscnet.sweep.jobs import clean_environment, run_job
 from rscnet.sweep.start import is_sweep, sweep_folder, with_our_settings
-from rscnet.sweep.summary import report_failures, write_summary
+from rscnet.sweep.summary import read_jobs, report_failures, write_summary
 
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
@@ -151,3 +151,5 @@ def test_a_job_that_does_not_compose_fails_alone(fake_runs, tmp_path):
     record = json.loads((sweep / "jobs" / "job7.json").read_text())
     assert record["status"] == "failed"
     assert record["message"].startswith("ablation=temperature_05: its card says")
+    assert run_job([*RSC, "ablation=temperature_05"], sweep, 7) == 50.0  # and is forgotten once it is mended
+    assert [job["status"] for job in read_jobs(sweep)] == ["complete"]

@@ -3,96 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int, UInt8
 from torch import Tensor
 
 from rscnet.body.model import BodyModel
-from rscnet.data.boxes import Box, box_problem
+from rscnet.data.boxes import LARGEST_SCALE, Box, box_problem
 from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square, read_image
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import to_pixels
-from rscnet.geometry.rotations import matrix_to_axis_angle
-from rscnet.joints import TRAINING_49
 from rscnet.looks import Looks
 from rscnet.losses.posed import pose_bodies
 from rscnet.models.folded import folded
 from rscnet.models.onnx import onnx_network
 from rscnet.models.rscnet import RSCNet
-from rscnet.render.scene import PALETTE, RGB, Camera, Mesh
+from rscnet.person import PersonPrediction
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Prediction
 from rscnet.trained import Trained, load_trained
 
 Picture = UInt8[np.ndarray, "h w 3"]
 Photo = tuple[str | Path | Picture, Sequence[Sequence[float]] | None]
-
-
-@dataclass(frozen=True, eq=False)
-class PersonPrediction:
-    """One person. Metres in the camera frame of the crop (x right, y down, z forward); pixels of the whole picture with
-    pixel centres at + 0.5.
-
-    Attributes:
-        global_orient: rotation matrix of the pelvis into the camera frame.
-        body_pose: rotation matrices of SMPL's other 23 joints, each relative to its parent.
-        betas: shape coefficients.
-        camera: weak perspective [s, tx, ty] over the crop.
-        translation: of the body in the camera frame.
-        vertices: of the posed body, moved by `translation`.
-        joints: the 49 joints of `rscnet.joints.TRAINING_49`, moved by `translation`.
-        keypoints_2d: these joints in pixels of the picture.
-        box: [left, top, width, height] of the person in pixels, as given; without one the whole picture.
-        crop: [left, top, side] in pixels of the square that the network saw; it may reach beyond the picture.
-        size: the crop's true side in pixels, before it was brought to the network's input size.
-        scale_index: the resolution range that `size` falls into.
-    """
-
-    global_orient: Float[np.ndarray, "3 3"]
-    body_pose: Float[np.ndarray, "23 3 3"]
-    betas: Float[np.ndarray, "10"]
-    camera: Float[np.ndarray, "3"]
-    translation: Float[np.ndarray, "3"]
-    vertices: Float[np.ndarray, "v 3"]
-    joints: Float[np.ndarray, "49 3"]
-    keypoints_2d: Float[np.ndarray, "49 2"]
-    box: Float[np.ndarray, "4"]
-    crop: Int[np.ndarray, "3"]
-    size: int
-    scale_index: int
-
-    def mesh(
-        self, faces: Int[Tensor, "f 3"], colour: RGB = PALETTE[0], crop: tuple[float, float, float] | None = None
-    ) -> Mesh:
-        """The body to draw or export, on the device of `faces`.
-
-        Args:
-            faces: see `Predictor.faces`.
-            colour: of the surface.
-            crop: where the crop lies in the picture to draw on; default in the whole photo, (0, 0, side) for a picture
-                of the crop alone, enlarged to `side`.
-        """
-        left, top, side = (float(value) for value in self.crop) if crop is None else crop
-        return Mesh(torch.from_numpy(self.vertices).to(faces.device), faces, Camera.of_crop(left, top, side), colour)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What `parameters.npz` holds: every attribute, and the same under the names of SMPL and of pinhole cameras."""
-        rotations = torch.from_numpy(np.concatenate([self.global_orient[None], self.body_pose]))
-        camera = Camera.of_crop(*(float(value) for value in self.crop))
-        return {
-            **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)},
-            "poses": matrix_to_axis_angle(rotations).reshape(-1).numpy(),
-            "trans": self.translation,
-            "focal_length": np.asarray(camera.focal),
-            "principal_point": np.asarray(camera.centre),
-            "joint_names": np.asarray(TRAINING_49),
-        }
 
 
 @dataclass(frozen=True)
@@ -127,7 +64,7 @@ class Predictor:
             is the paper's. Each doubles the network's work.
 
     Raises:
-        UserError: a device that does not exist here.
+        UserError: a device that does not exist here, or a scale that makes no crop.
     """
 
     def __init__(
@@ -139,6 +76,8 @@ class Predictor:
         mirror: bool = True,
         focus: bool = True,
     ) -> None:
+        if not (isinstance(box_scale, int | float) and 0 < box_scale <= LARGEST_SCALE):
+            raise UserError(f"box_scale: expected a number above 0 and up to {LARGEST_SCALE:g}, got {box_scale!r}")
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
         self.mirror, self.focus = mirror, focus
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
@@ -202,11 +141,12 @@ class Predictor:
         Raises:
             UserError: a picture that cannot be read, or a box that does not fit its picture.
         """
-        if isinstance(images, str | Path | np.ndarray):
+        if isinstance(images, str | Path) or (isinstance(images, np.ndarray) and images.ndim < 4):
             raise UserError("predict: `images` is one picture; expected a list of pictures")
         if boxes is not None and len(boxes) != len(images):
             raise UserError(f"predict: {len(images)} pictures but boxes for {len(boxes)}; expected one list for each")
-        return list(self.predict_each(zip(images, boxes or [None] * len(images), strict=True), batch_size))
+        boxes = [None] * len(images) if boxes is None else boxes
+        return list(self.predict_each(zip(images, boxes, strict=True), batch_size))
 
     def predict_each(self, photos: Iterable[Photo], batch_size: int = 32) -> Iterator[list[PersonPrediction]]:
         """As `predict` for any number of (picture, boxes), one after the other; only small crops are kept in memory."""
@@ -232,6 +172,8 @@ class Predictor:
 
     def _waiting(self, photos: Iterable[Photo], batch_size: int) -> Iterator[list[list[_View]]]:
         """The people of as many pictures as fill a batch."""
+        if batch_size < 1:
+            raise UserError(f"batch_size: expected at least 1, got {batch_size}")
         waiting: list[list[_View]] = []
         for number, (image, boxes) in enumerate(photos):
             waiting.append(self._views(image, boxes, number))
@@ -242,6 +184,11 @@ class Predictor:
             yield waiting
 
     def _views(self, image: str | Path | Picture, boxes: Sequence[Sequence[float]] | None, number: int) -> list[_View]:
+        if not isinstance(image, str | Path | np.ndarray):
+            raise UserError(
+                f"picture {number}: expected a file name or RGB bytes as a numpy array (uint8, h w 3), got a "
+                f"{type(image).__name__}; np.asarray(picture) makes one of most"
+            )
         name = f"picture {number}" if isinstance(image, np.ndarray) else str(image)
         pixels = image if isinstance(image, np.ndarray) else read_image(image)
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:

@@ -17,7 +17,7 @@ from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square
 from rscnet.data.textured import as_picture, middle_columns
 from rscnet.errors import UserError
-from rscnet.predictor import PersonPrediction
+from rscnet.person import PersonPrediction
 from rscnet.render.atlas import UVAtlas
 from rscnet.render.scene import Camera, Mesh, TextureMap
 from rscnet.trained import TrainedTexture, load_texture

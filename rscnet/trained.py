@@ -35,6 +35,9 @@ BODIES, TEXTURES, FEATURES, TEMPORAL = (
     "features",
     "temporal",
 )  # folders of shipped weights by kind of network
+OTHER_USE = {
+    BODIES: "checkpoint=", TEXTURES: "texture=", FEATURES: "texglo.judges", TEMPORAL: "temporal=learned",
+}  # fmt: skip
 NETWORK = "network."
 LICENSED = "rscnet.body.licensed."
 _Network = TypeVar("_Network", bound=nn.Module)
@@ -106,6 +109,9 @@ def find(name: str, kind: str = BODIES, key: str = "checkpoint") -> Path:
         raise UserError(f"{key}: the folder {path} holds no checkpoints/{LAST} or checkpoints/{BEST}")
     if (SHIPPED / kind / f"{name}.safetensors").is_file():
         return SHIPPED / kind / f"{name}.safetensors"
+    others = [other for other in (BODIES, TEXTURES, FEATURES, TEMPORAL) if name in shipped(other)]
+    if others:
+        raise UserError(f"{key}: '{name}' ships, but for {OTHER_USE[others[0]]}; expected one of {shipped(kind)}")
     names = ", ".join(shipped(kind)) or "none"
     raise UserError(f"{key}: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
 

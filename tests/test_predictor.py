@@ -1,7 +1,9 @@
 """Bodies from pictures: what the network sees, the frames of what comes back, order, batches and refusals."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from tiny_checkpoint import write_checkpoint
 
 import rscnet
 from rscnet.errors import UserError
-from rscnet.predictor import PersonPrediction, Photo, Predictor
+from rscnet.person import PersonPrediction
+from rscnet.predictor import Photo, Predictor
 
 PHOTO = Path(__file__).parent / "data" / "coco" / "000000000785.jpg"
 SKIER = [280.79, 44.73, 218.7, 346.68]
@@ -180,6 +183,22 @@ def test_bad_pictures_are_refused(predictor: Predictor, noise: np.ndarray) -> No
         predictor.predict([noise[:0]])
     with pytest.raises(UserError, match=r"gone\.jpg: there is no such picture"):
         predictor.predict(["gone.jpg"])
+    with pytest.raises(UserError, match="picture 1: expected a file name or RGB bytes as a numpy array"):
+        predictor.predict([noise, Image.fromarray(noise)])  # type: ignore[list-item]
+    with pytest.raises(UserError, match="batch_size: expected at least 1, got 0"):
+        predictor.predict([noise], batch_size=0)
+
+
+@pytest.mark.parametrize("scale", [0, -1, math.nan, 1e6, "1"])
+def test_scales_that_make_no_crop_are_refused(predictor: Predictor, scale: Any) -> None:
+    with pytest.raises(UserError, match="box_scale: expected a number above 0 and up to 10"):
+        Predictor(predictor.trained, box_scale=scale)
+
+
+def test_pictures_and_boxes_may_be_arrays(predictor: Predictor, noise: np.ndarray) -> None:
+    box = np.array([[[20, 10, 60, 80]]])
+    by_array, by_list = (predictor.predict(*words)[0][0] for words in ((noise[None], box), ([noise], box.tolist())))  # type: ignore[arg-type]
+    assert same(by_array, by_list, 1e-7)
 
 
 def test_a_box_of_one_pixel_is_the_lowest_resolution(predictor: Predictor, noise: np.ndarray) -> None:

@@ -41,6 +41,8 @@ def test_names_of_shipped_weights():
         assert find(name).is_file()
     with pytest.raises(UserError, match=r"'hr_smal' is no file, no run folder and no shipped weights"):
         find("hr_smal")
+    with pytest.raises(UserError, match=r"'temporal_small' ships, but for temporal=learned; expected one of \['hr_"):
+        find("temporal_small")
 
 
 def test_a_network_is_rebuilt_with_its_weights(weights):

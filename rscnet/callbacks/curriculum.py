@@ -31,11 +31,12 @@ class CurriculumCallback(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # an encoder that follows the network's is started with it
         networks = [getattr(pl_module, name, None) for name in ("network", "teacher")]
-        encoders = [network.encoder for network in networks if hasattr(network, "encoder")]
-        if self.known is None:
-            self.known = encoders[0].known_scales() if encoders else []
+        encoders = [encoder for network in networks if (encoder := getattr(network, "encoder", None)) is not None]
+        known = self.known
+        if known is None:
+            known = self.known = encoders[0].known_scales() if encoders else []
         for row in range(self.started, self._epoch(trainer).views):
-            for encoder in encoders if row not in self.known else ():
+            for encoder in encoders if row not in known else ():
                 encoder.warm_start(row - 1, row)
             self.started = row + 1
 

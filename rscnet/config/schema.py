@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rscnet.data.boxes import LARGEST_SCALE
 from rscnet.errors import UserError
 from rscnet.resolution import ResolutionSet
 
@@ -132,11 +133,11 @@ class VideoPrediction(Strict):
 class Prediction(Strict):
     """What `predict` reads and writes."""
 
-    box_scale: float = Field(gt=0)
+    box_scale: float = Field(gt=0, le=LARGEST_SCALE)
     mirror: bool
     focus: bool
     runtime: Literal["torch", "onnx"]
-    picture_size: int = Field(ge=16)
+    picture_size: int = Field(ge=16, le=4096)
     turntable: int = Field(ge=0)
     textured_views: int = Field(ge=0)
     one_person: bool

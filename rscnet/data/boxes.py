@@ -18,6 +18,7 @@ Box = tuple[float, float, float, float]
 
 PERSON = "person"
 LARGEST = 2.0  # of the picture's longer side: nobody's box is larger, so the numbers are in other units
+LARGEST_SCALE = 10.0  # of a box: what lies farther around says nothing of the person
 FARTHEST = 1e9  # pixels: larger numbers, infinities and nan are no places in a picture
 SHOWN = 8
 
@@ -39,8 +40,9 @@ class PersonBox:
 
 @dataclass
 class PictureBoxes:
-    """The people of one picture, and its size where the file states it."""
+    """The people of one picture in a file `source`, and its size where that states it."""
 
+    source: Path
     file_name: str
     width: int | None
     height: int | None
@@ -54,13 +56,14 @@ class PictureBoxes:
         """
         if (self.width or width, self.height or height) != (width, height):
             raise UserError(
-                f"boxes: images of {self.file_name}: width and height say {self.width} x {self.height}, but the "
-                f"picture has {width} x {height} upright pixels; expected boxes of this very picture"
+                f"{self.source}: images of {self.file_name}: width and height say {self.width} x {self.height}, but "
+                f"the picture has {width} x {height} upright pixels; expected boxes of this very picture"
             )
         for person in self.people:
             problem = box_problem(person.box, width, height)
             if problem:
-                raise UserError(f"boxes: annotation {person.annotation_id} of {self.file_name}: bbox: {problem}")
+                entry = f"annotation {person.annotation_id} of {self.file_name}"
+                raise UserError(f"{self.source}: {entry}: bbox: {problem}")
 
 
 class BoxFile:
@@ -103,19 +106,23 @@ class BoxFile:
 
     def _read(self, content: Mapping[str, Any], problems: list[str]) -> Iterator[PictureBoxes]:
         by_id: dict[str, PictureBoxes] = {}  # some programs write numbers in one list and texts in the other
+        faulty: set[str] = set()  # told once, not for each of their annotations too
         for i, entry in enumerate(content["images"]):
             problem = _image_problem(entry, by_id)
             if problem:
                 problems.append(f"images[{i}].{problem}")
+                faulty.add(str(entry.get("id")) if isinstance(entry, Mapping) else "")
                 continue
             width, height = (None if entry.get(key) is None else int(entry[key]) for key in ("width", "height"))
-            by_id[str(entry["id"])] = PictureBoxes(entry["file_name"], width, height)
+            by_id[str(entry["id"])] = PictureBoxes(self.path, entry["file_name"], width, height)
         person = self._person_category(content.get("categories"))
         for i, entry in enumerate(content["annotations"]):
             if not isinstance(entry, Mapping):
                 problems.append(f"annotations[{i}]: expected an object, got {_short(entry)}")
                 continue
             if entry.get("iscrowd") or (person is not None and entry.get("category_id", person) != person):
+                continue
+            if str(entry.get("image_id")) in faulty - by_id.keys():
                 continue
             picture = by_id.get(str(entry["image_id"])) if isinstance(entry.get("image_id"), int | str) else None
             problem = _annotation_problem(entry, picture, [] if person is None else ["category_id"])

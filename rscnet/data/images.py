@@ -17,6 +17,7 @@ from rscnet.errors import UserError
 Picture = UInt8[np.ndarray, "h w 3"]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+OTHERS = (".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2")  # that people have too, and that are not read
 PAPER = (255, 255, 255)  # shows through transparent pixels: cut-out people are made to stand on white
 # What Pillow raises on damaged files, decoder by decoder.
 _DAMAGED = (OSError, SyntaxError, TypeError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
@@ -38,6 +39,12 @@ def list_images(path: str | Path) -> list[Path]:
     if not found:
         raise UserError(f"input: the folder {path} holds no pictures; expected {', '.join(SUFFIXES)}")
     return found
+
+
+def other_pictures(path: str | Path) -> list[Path]:
+    """Pictures of a folder that `list_images` leaves out for their kind, sorted by name."""
+    files = Path(path).iterdir() if Path(path).is_dir() else ()
+    return sorted(file for file in files if file.suffix.lower() in OTHERS)
 
 
 def in_order(name: str) -> tuple[list[str | int], str]:

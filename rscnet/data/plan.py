@@ -43,10 +43,13 @@ class Stage:
     shown: int | None = None
 
     def __post_init__(self) -> None:
-        if min(self.views, self.batch_size, self.multiple) < 1 or self.epochs <= 0:
-            raise UserError(f"curriculum: a stage needs views, batch_size, multiple >= 1 and epochs > 0, got {self}")
+        for name in ("views", "batch_size", "multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.epochs <= 0:
+            raise ValueError(f"epochs: expected more than 0, got {self.epochs:g}")
         if self.shown is not None and not 1 <= self.shown <= self.views:
-            raise UserError(f"curriculum: shown must be null or 1..views, the views of a sample, got {self}")
+            raise ValueError(f"shown: expected null or 1..{self.views}, the views of this stage, got {self.shown}")
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _stage(name: str, words: Mapping[str, Any]) -> Stage:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(("curriculum.stages", name, *map(str, problem["loc"])))
+        if problem["type"] == "value_error":  # our own words
+            raise UserError(f"{place}.{problem['msg'].removeprefix('Value error, ')}") from None
         raise UserError(f"{place}: {problem['msg']}, got {problem['input']!r}") from None
 
 

@@ -61,7 +61,7 @@ def load_weights(path: str | Path) -> tuple[State, dict[str, Any]]:
         state, metadata = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except pickle.UnpicklingError as error:
         called = re.search(r"GLOBAL (\S+) was not", str(error))
-        what = f"it calls for {called[1]}" if called else _first_line(error)
+        what = f"it calls for {called[1]}" if called else "expected .ckpt, .pt or .safetensors"
         raise UserError(f"{path}: holds more than plain weights or is damaged, and is not loaded ({what})") from error
     except Exception as error:  # a damaged file may fail in any way
         raise UserError(f"{path}: damaged or not a weights file ({_first_line(error)}); fetch it again") from error

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.models.rscnet import RSCNet
 from rscnet.structures import BodyParameters, Prediction
@@ -83,6 +84,7 @@ def onnx_network(network: RSCNet, image_size: int, scales: int, folder: Path) ->
     path = folder / f"{digest.hexdigest()}.onnx"
     if not path.is_file():
         partial = path.with_suffix(f".{os.getpid()}.onnx")
+        say(f"onnx: the network is translated once, which may take a minute or two, and kept in {folder}")
         try:
             export_onnx(network, image_size, scales, partial)
             os.replace(partial, path)

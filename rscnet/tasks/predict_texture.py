@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from PIL import Image
 
 from rscnet import records
 from rscnet.config.schema import RunConfig
+from rscnet.data.boxes import PersonBox
 from rscnet.errors import UserError
-from rscnet.predictor import PersonPrediction, Predictor
+from rscnet.person import PersonPrediction
+from rscnet.predictor import Predictor
 from rscnet.render.export import write_glb, write_obj
 from rscnet.render.pictures import Picture, grid, turntable
 from rscnet.render.scene import Mesh, Renderer, TextureMap
@@ -72,6 +75,20 @@ class Texturing:
     views: int
     one_person: bool
     crops: list[PersonCrop] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.one_person and self.texturer is None:
+            raise UserError("prediction.one_person: fuses textures, but no texture network is used; leave texture=auto")
+
+    def check(self, people: Sequence[PersonBox], picture: Path) -> None:
+        """Raises:
+        UserError: several people in a picture of what should be one person.
+        """
+        if self.one_person and len(people) > 1:
+            raise UserError(
+                f"{picture}: {len(people)} boxes, but prediction.one_person takes all pictures for one person; "
+                "expected one box in each"
+            )
 
     def write(
         self, folder: Path, picture: Picture, person: PersonPrediction, mesh: Mesh, renderer: Renderer

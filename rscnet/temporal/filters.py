@@ -71,8 +71,9 @@ class LocalPolynomial:
     def weights(self, track: Track) -> Float[Tensor, "t k"]:
         """What each frame takes of itself (the middle column) and its neighbours; rows sum to one."""
         frames = self.seconds * float(track.fps)
-        half = max(1, round(3 * frames if self.kernel == "gaussian" else (frames - 1) / 2))
         count = len(track.valid)
+        reach = min(round(3 * frames if self.kernel == "gaussian" else (frames - 1) / 2), count - 1)
+        half = max(1, reach)  # what lies beyond both ends weighs nothing
         offsets = torch.arange(-half, half + 1, dtype=torch.float64)
         at = torch.arange(count)[:, None] + offsets.long()
         kernel = (-0.5 * (offsets / frames) ** 2).exp() if self.kernel == "gaussian" else torch.ones_like(offsets)

@@ -140,6 +140,15 @@ def test_all_mistakes_are_listed_up_to_a_number(tmp_path: Path) -> None:
     assert lines[8].endswith("and 2 more")
 
 
+def test_a_picture_without_a_name_is_told_once(tmp_path: Path) -> None:
+    content = copy.deepcopy(CONTENT)
+    del content["images"][0]["file_name"]
+    with pytest.raises(UserError) as caught:
+        BoxFile(written(tmp_path, content))
+    (line,) = str(caught.value).splitlines()
+    assert "images[0].file_name: expected a text" in line
+
+
 def test_boxes_of_another_version_of_the_picture_are_refused(tmp_path: Path) -> None:
     entry = BoxFile(written(tmp_path, CONTENT)).of(Path("a.jpg"))
     assert entry is not None

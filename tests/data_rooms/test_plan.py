@@ -67,7 +67,7 @@ def test_a_stage_may_show_each_sample_in_some_of_its_views():
 
 @pytest.mark.parametrize("shown", [0, 6])
 def test_views_that_are_not_there_cannot_be_shown(shown):
-    with pytest.raises(UserError, match=r"shown must be null or 1\.\.views"):
+    with pytest.raises(UserError, match=r"curriculum\.stages\.a\.shown: expected null or 1\.\.5, .*, got"):
         Curriculum({"a": {"views": 5, "shown": shown, "batch_size": 4, "epochs": 1}})
 
 
@@ -97,7 +97,7 @@ def test_impossible_plans_are_named():
     assert Curriculum({"a": stage}).total_steps(16) == 1
     with pytest.raises(UserError, match="at least one stage"):
         Curriculum({"a": None})
-    with pytest.raises(UserError, match="epochs > 0"):
+    with pytest.raises(UserError, match=r"curriculum\.stages\.a\.epochs: expected more than 0, got 0"):
         Curriculum({"a": {**stage, "epochs": 0}})
 
 

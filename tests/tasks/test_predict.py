@@ -12,7 +12,7 @@ from tiny_checkpoint import write_checkpoint
 
 from rscnet.config.compose import compose
 from rscnet.run import main
-from rscnet.tasks.predict import folder_names
+from rscnet.tasks.predict_pictures import folder_names
 
 COCO = Path(__file__).parents[1] / "data" / "coco"
 FILES = {"overlay.png", "side.png", "turntable_000.png", "turntable_001.png", "mesh.obj", "mesh.glb", "parameters.npz"}
@@ -118,7 +118,22 @@ def test_pictures_without_boxes_are_skipped_and_listed(
     assert "b.png: skipped" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         predict(checkpoint, source / "b.png", tmp_path / "none", f"boxes={boxes}")
-    assert "boxes.json: images.file_name: no entry with people belongs to" in capsys.readouterr().err
+    assert "expected the names of its pictures in images.file_name" in capsys.readouterr().err
+    boxes.write_text(json.dumps({"images": images, "annotations": []}))
+    with pytest.raises(SystemExit):
+        predict(checkpoint, source, tmp_path / "none", f"boxes={boxes}")
+    assert "expected annotations of people, not of crowds" in capsys.readouterr().err
+
+
+def test_pictures_of_other_kinds_are_told(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "photos"
+    source.mkdir()
+    small_picture(source / "a.png")
+    (source / "b.heic").write_bytes(b"of a telephone")
+    predict(checkpoint, source, tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [Path(entry["image"]).name for entry in summary["skipped"]] == ["b.heic"]
+    assert "b.heic: skipped, .heic is not read in a folder; expected .bmp" in capsys.readouterr().out
 
 
 def test_boxes_of_a_smaller_picture_fail_that_picture(
@@ -140,6 +155,7 @@ def test_boxes_of_a_smaller_picture_fail_that_picture(
         (["input=null"], "input: missing; expected input=<picture | folder of pictures | video>"),
         (["input=nowhere.jpg"], "input: no such file or folder: nowhere.jpg"),
         (["boxes=nowhere.json"], "boxes: no such file or folder: nowhere.json"),
+        (["prediction.one_person=true", "texture=none"], "prediction.one_person: fuses textures, but"),
     ],
 )
 def test_missing_words_are_one_line(

@@ -137,6 +137,7 @@ def test_a_folder_of_frames_with_loose_boxes(checkpoint: Path, tmp_path: Path) -
         (["fps=25"], "is a video and has its own frame rate"),
         (["box=[4,2,30,28]", "boxes={tmp}/none.txt"], "say twice who is in the video"),
         (["tracks={tmp}/none.txt"], "no usable box"),
+        (["prediction.turntable=4"], "prediction.turntable: is for pictures, but"),
         (["temporal=learned", "temporal.checkpoint={checkpoint}"], "expected weights of experiment=temporal"),
     ],
 )
@@ -157,3 +158,6 @@ def test_words_for_videos_on_pictures(checkpoint: Path, tmp_path: Path, capsys: 
     with pytest.raises(SystemExit):
         predict(checkpoint, tmp_path / "a.png", tmp_path / "out", "box=[1,1,5,5]")
     assert "error: box: is for videos" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        predict(checkpoint, tmp_path / "a.png", tmp_path / "out", "fps=25")
+    assert "error: fps: is for videos" in capsys.readouterr().err

@@ -75,6 +75,13 @@ def test_savitzky_golay_weights_by_hand() -> None:
     torch.testing.assert_close(weights[4], torch.tensor([-3.0, 12, 17, 12, -3]) / 35)
 
 
+def test_a_window_ends_with_the_track() -> None:
+    six = steady_track(6)
+    wide = replace(GAUSSIAN, seconds=1e6)
+    assert wide.weights(six).shape == (6, 11)
+    assert torch.allclose(wide.weights(six)[0, 5:], torch.full((6,), 1 / 6))
+
+
 def test_interpolated_frames_count_less() -> None:
     track = steady_track(9, fps=25.0)
     valid = torch.ones(9, dtype=torch.bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Self
 
@@ -76,7 +77,7 @@ class Predictor:
         mirror: bool = True,
         focus: bool = True,
     ) -> None:
-        if not (isinstance(box_scale, int | float) and 0 < box_scale <= LARGEST_SCALE):
+        if not (isinstance(box_scale, Real) and 0 < box_scale <= LARGEST_SCALE):
             raise UserError(f"box_scale: expected a number above 0 and up to {LARGEST_SCALE:g}, got {box_scale!r}")
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
         self.mirror, self.focus = mirror, focus

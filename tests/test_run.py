@@ -74,6 +74,8 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         ),
         (["curriculum.stages.stage3.views=6"], ["curriculum.stages.stage3.views: 6 views", "has 5"]),
         (["curriculum.stages.stage3.shown=abc"], ["curriculum.stages.stage3.shown: ", "integer", "got 'abc'"]),
+        (["curriculum.stages.stage3.views=null"], ["curriculum.stages.stage3.views: ", "integer", "got None"]),
+        (["curriculum.stages=5"], ["curriculum.stages: "]),
         (["curriculum.stages.stage3=5"], ["curriculum.stages.stage3: ", "got 5"]),
         (["model.sequential=true", "curriculum.stages.stage3.shown=2"], ["model.sequential: ", "leave one of the two"]),
         (["curriculum=single"], ["loss: consistency and contrastive compare views", "set both losses to null"]),

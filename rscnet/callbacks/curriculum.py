@@ -34,7 +34,7 @@ class CurriculumCallback(pl.Callback):
         encoders = [encoder for network in networks if (encoder := getattr(network, "encoder", None)) is not None]
         known = self.known
         if known is None:
-            known = self.known = encoders[0].known_scales() if encoders else []
+            known = self.known = getattr(encoders[0], "known_scales", list)() if encoders else []
         for row in range(self.started, self._epoch(trainer).views):
             for encoder in encoders if row not in known else ():
                 encoder.warm_start(row - 1, row)

@@ -14,8 +14,12 @@ SCIENCE = (
     "image_size", "init_from", "init_allow", "data", "body", "resolution", "degradation", "augmentation", "model",
     "loss", "curriculum", "optimizer", "schedule",
 )  # fmt: skip
-# how the trainer turns gradients into steps, where that is asked for
-STEPS = ("gradient_clip_val", "gradient_clip_algorithm", "accumulate_grad_batches")
+# how the trainer turns gradients into steps, and values that mean that it does nothing to them
+STEPS = {
+    "gradient_clip_val": (None, 0),
+    "gradient_clip_algorithm": (None, "norm"),
+    "accumulate_grad_batches": (None, 1),
+}
 # where things lie and how many processes work on them changes nothing that is learned
 WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
@@ -44,7 +48,7 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen = {key: _without(plain.get(key)) for key in SCIENCE}
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
-    chosen |= {key: plain["trainer"][key] for key in STEPS if plain["trainer"].get(key) is not None}
+    chosen |= {key: plain["trainer"][key] for key, off in STEPS.items() if plain["trainer"].get(key) not in off}
     folders = _folders_that_are_data((plain.get("data") or {}).get("train"))
     return chosen | ({"folders": folders} if folders else {})
 
@@ -76,7 +80,7 @@ def _folders_that_are_data(node: Any) -> list[str]:
     if not isinstance(node, dict):
         return []
     own = [str(node["folder"])] if "folder" in node and "name" not in node else []
-    return own + [folder for child in node.values() for folder in _folders_that_are_data(child)]
+    return own + [found for key in sorted(node.keys() - {"body"}) for found in _folders_that_are_data(node[key])]
 
 
 def digest(tree: Any) -> str:

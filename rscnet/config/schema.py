@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rscnet.config.stages import stage_problem
 from rscnet.data.boxes import LARGEST_SCALE
 from rscnet.errors import UserError
 from rscnet.resolution import ResolutionSet
@@ -232,43 +233,15 @@ class RunConfig(Strict):
         if self.keypoint_loss is not None and self.keypoint_head is None:
             raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
-        for name, stage in self._stages().items():
-            if stage.get("views", 1) > len(resolution):
-                raise ValueError(
-                    f"curriculum.stages.{name}.views: {stage['views']} views need as many resolution ranges, "
-                    f"but resolution.ranges has {len(resolution)}"
-                )
+        extra = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
+        if problem := stage_problem(*extra, len(resolution)):
+            raise ValueError(problem)
         if resolution.full_size > self.image_size:
             raise ValueError(
                 f"resolution.ranges: full resolution is {resolution.full_size} px, more than the network's input "
                 f"image_size={self.image_size}; use resolution=compact with 112 px, resolution=paper with 224 px"
             )
         return self
-
-    @model_validator(mode="after")
-    def _views_suffice(self) -> RunConfig:
-        stages, losses = list(self._stages().values()), self.loss.model_extra or {}
-        alone = stages and all((stage.get("shown") or stage.get("views")) == 1 for stage in stages)
-        if alone and (losses.get("consistency") or losses.get("contrastive")):
-            raise ValueError(
-                "loss: consistency and contrastive compare views of a sample, but every stage of the curriculum shows "
-                "one; give stages more views (shown=null shows all), or set both losses to null"
-            )
-        if (self.model.model_extra or {}).get("sequential") and any(stage.get("shown") for stage in stages):
-            raise ValueError(
-                "model.sequential: forwards one resolution after the other, but with shown in curriculum.stages the "
-                "samples of a batch are shown at different ones; leave one of the two out"
-            )
-        return self
-
-    def _stages(self) -> dict[str, dict[str, Any]]:
-        """The stages of the curriculum that are there and whose numbers are some; `Curriculum` tells of others."""
-        stages = (self.curriculum.model_extra or {}).get("stages", {})
-        return {
-            name: stage
-            for name, stage in stages.items()
-            if isinstance(stage, dict) and all(isinstance(value, int | float | None) for value in stage.values())
-        }
 
     def inputs(self) -> list[str]:
         """The paths that `input` names: one, or several separated by commas, in brackets or not."""

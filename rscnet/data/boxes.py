@@ -111,10 +111,11 @@ class BoxFile:
             problem = _image_problem(entry, by_id)
             if problem:
                 problems.append(f"images[{i}].{problem}")
-                faulty.add(str(entry.get("id")) if isinstance(entry, Mapping) else "")
+                faulty |= {str(entry["id"])} if isinstance(entry, Mapping) and "id" in entry else set()
                 continue
             width, height = (None if entry.get(key) is None else int(entry[key]) for key in ("width", "height"))
             by_id[str(entry["id"])] = PictureBoxes(self.path, entry["file_name"], width, height)
+        faulty -= by_id.keys()
         person = self._person_category(content.get("categories"))
         for i, entry in enumerate(content["annotations"]):
             if not isinstance(entry, Mapping):
@@ -122,7 +123,7 @@ class BoxFile:
                 continue
             if entry.get("iscrowd") or (person is not None and entry.get("category_id", person) != person):
                 continue
-            if str(entry.get("image_id")) in faulty - by_id.keys():
+            if str(entry.get("image_id")) in faulty:
                 continue
             picture = by_id.get(str(entry["image_id"])) if isinstance(entry.get("image_id"), int | str) else None
             problem = _annotation_problem(entry, picture, [] if person is None else ["category_id"])

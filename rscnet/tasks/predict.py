@@ -74,10 +74,10 @@ def run(config: RunConfig) -> None:
     if job.failed:
         raise UserError("\n".join(entry["error"] for entry in job.failed))
     if not job.done:
-        assert boxes is not None  # without them every picture is done or failed
-        people = any(picture.people for picture in boxes.pictures)
-        expected = "the names of its pictures in images.file_name" if people else "annotations of people, not of crowds"
-        raise UserError(f"{config.boxes}: no boxes of people for {config.input}; expected {expected}")
+        raise UserError(
+            f"{config.boxes}: no boxes of people for {config.input}; expected the names of its pictures in "
+            "images.file_name and annotations of people, not of crowds"
+        )
 
 
 def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False) -> Predictor:
@@ -118,7 +118,7 @@ def _refuse_video_words(config: RunConfig) -> None:
                 f"{key}: is for videos, but {config.input} holds pictures; boxes=<COCO json> has people of pictures, "
                 "fps=<rate> makes a folder a video"
             )
-    if config.fps is not None:
+    if config.fps is not None and Path(str(config.input)).exists():
         raise UserError(f"fps: is for videos and folders of frames, but {config.input} is a picture; leave it out")
 
 

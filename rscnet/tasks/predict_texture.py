@@ -78,7 +78,7 @@ class Texturing:
 
     def __post_init__(self) -> None:
         if self.one_person and self.texturer is None:
-            raise UserError("prediction.one_person: fuses textures, but no texture network is used; leave texture=auto")
+            raise UserError("prediction.one_person: fuses textures, but no texture network is used or fits this body")
 
     def check(self, people: Sequence[PersonBox], picture: Path) -> None:
         """Raises:

@@ -78,9 +78,16 @@ def test_scales_that_the_start_knows_keep_their_coefficients():
 
 def test_an_encoder_that_follows_is_started_too():
     module, follower = Encoder(), Encoder()
-    module.teacher = follower  # type: ignore[assignment]
+    module.teacher = follower.network  # type: ignore[assignment]
     CurriculumCallback().on_train_epoch_start(trainer(0), module)  # type: ignore[arg-type]
-    assert module.copied == [(0, 1)]
+    assert module.copied == follower.copied == [(0, 1)]
+
+
+def test_a_backbone_of_ones_own_need_not_know_its_scales():
+    copied: list[tuple[int, int]] = []
+    encoder = SimpleNamespace(warm_start=lambda *rows: copied.append(rows))
+    CurriculumCallback().on_train_epoch_start(trainer(0), SimpleNamespace(network=SimpleNamespace(encoder=encoder)))  # type: ignore[arg-type]
+    assert copied == [(0, 1)]
 
 
 def test_rows_of_the_real_encoder():

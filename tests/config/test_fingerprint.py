@@ -23,7 +23,7 @@ def usual() -> str:
         ["data.workers=3", "+data.train.workers=2", "data.eval_batch_size=1"],
         ["resolution.eval=[48]", "data.val.length=2", "data.test.length=3"],
         ["seed=7"],
-        ["trainer.gradient_clip_val=null"],
+        ["trainer.gradient_clip_val=null", "+trainer.accumulate_grad_batches=1"],
         ["threads=2", "evaluation.panel_samples=0", "trainer.log_every_n_steps=3"],
     ],
 )
@@ -76,6 +76,8 @@ def test_another_folder_of_pictures_is_other_data_and_moved_annotations_are_not(
 
     pictures = ["experiment=contrastive_pretrain", "data=images"]
     assert found(*pictures, "paths.data=/a") != found(*pictures, "paths.data=/b")
+    licensed = [*RSC, "body=smpl"]
+    assert found(*licensed, "paths.smpl=/a") == found(*licensed, "paths.smpl=/b")
     named = [*RSC, "data=spin", "data.train.name=coco", "data.val.name=coco", "data.test.name=coco"]
     assert found(*named, "paths.data=/a") == found(*named, "paths.data=/b")
 

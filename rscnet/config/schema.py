@@ -233,8 +233,8 @@ class RunConfig(Strict):
         if self.keypoint_loss is not None and self.keypoint_head is None:
             raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
-        extra = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
-        if problem := stage_problem(*extra, len(resolution)):
+        curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
+        if problem := stage_problem(curriculum, loss, model, len(resolution)):
             raise ValueError(problem)
         if resolution.full_size > self.image_size:
             raise ValueError(

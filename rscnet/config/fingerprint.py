@@ -32,8 +32,7 @@ NEUTRAL = {
     "ramp": "up",
     "sequential": False,
     "refinement": False,
-    "distances": None,
-    **dict.fromkeys(("recut", "focus", "shown")),
+    **dict.fromkeys(("distances", "recut", "focus", "shown")),
     **dict.fromkeys(("clutter", "company"), 0.0),
 }
 

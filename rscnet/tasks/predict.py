@@ -118,7 +118,7 @@ def _refuse_video_words(config: RunConfig) -> None:
                 f"{key}: is for videos, but {config.input} holds pictures; boxes=<COCO json> has people of pictures, "
                 "fps=<rate> makes a folder a video"
             )
-    if config.fps is not None and Path(str(config.input)).exists():
+    if config.fps is not None:
         raise UserError(f"fps: is for videos and folders of frames, but {config.input} is a picture; leave it out")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,14 +21,12 @@ from rscnet.data.images import SUFFIXES, Picture, crop_square, read_image
 from rscnet.errors import UserError
 from rscnet.person import PersonPrediction
 from rscnet.predictor import Photo, Predictor
-from rscnet.render.export import write_glb, write_obj
+from rscnet.render.export import write_atomically, write_glb, write_obj
 from rscnet.render.pictures import overlay, side_view, turntable
 from rscnet.render.scene import PALETTE, Renderer
-from rscnet.tasks.predict_texture import Texturing
+from rscnet.tasks.predict_texture import GLB, OBJ, Texturing, write_png
 
-SUMMARY, OVERLAY, SIDE, OBJ, GLB, PARAMETERS = (
-    "summary.json", "overlay.png", "side.png", "mesh.obj", "mesh.glb", "parameters.npz",
-)  # fmt: skip
+SUMMARY, OVERLAY, SIDE, PARAMETERS = "summary.json", "overlay.png", "side.png", "parameters.npz"
 
 
 def folder_names(images: Sequence[Path]) -> dict[Path, str]:
@@ -69,9 +65,7 @@ class PredictionJob:
     def pass_over(self, paths: Sequence[Path]) -> None:
         """Tells and lists pictures of kinds that are not read."""
         for path in paths:
-            reason = f"{path.suffix} is not read in a folder; expected {', '.join(SUFFIXES)}"
-            self.skipped.append({"image": str(path), "reason": reason})
-            say(escape(f"{path.name}: skipped, {reason}"))
+            self._skip(path, f"{path.suffix} is not read in a folder; expected {', '.join(SUFFIXES)}")
 
     def process(self, images: Sequence[Path], boxes: BoxFile | None) -> None:
         """Predicts and writes all pictures."""
@@ -98,6 +92,10 @@ class PredictionJob:
         fused = {"fused": self.fused} if self.fused else {}
         return {**fused, "images": self.done, "skipped": self.skipped, "failed": self.failed}
 
+    def _skip(self, path: Path, reason: str) -> None:
+        self.skipped.append({"image": str(path), "reason": reason})
+        say(escape(f"{path.name}: skipped, {reason}"))
+
     def _photos(
         self, images: Sequence[Path], boxes: BoxFile | None, pending: deque[tuple[Path, list[PersonBox] | None]]
     ) -> Iterator[Photo]:
@@ -106,8 +104,7 @@ class PredictionJob:
             try:
                 entry = None if boxes is None else boxes.of(path)
                 if boxes is not None and (entry is None or not entry.people):
-                    self.skipped.append({"image": str(path), "reason": f"{boxes.path} holds no boxes of people for it"})
-                    say(escape(f"{path.name}: skipped, {self.skipped[-1]['reason']}"))
+                    self._skip(path, f"{boxes.path} holds no boxes of people for it")
                     continue
                 picture = read_image(path)
                 if entry is not None:
@@ -126,7 +123,7 @@ class PredictionJob:
         picture = read_image(path)  # again: keeping the photos of a whole batch would need gigabytes
         faces = self.predictor.faces
         meshes = [person.mesh(faces, PALETTE[k % len(PALETTE)]) for k, person in enumerate(people)]
-        _write_png(self.output / name / OVERLAY, overlay(picture, meshes, self.renderer))
+        write_png(self.output / name / OVERLAY, overlay(picture, meshes, self.renderer))
         entries = []
         for k, person in enumerate(people):
             folder = Path(name) / f"person_{k}"
@@ -155,7 +152,7 @@ class PredictionJob:
         views = turntable(mesh, self.turntable, size, size, self.renderer)
         pictures |= {f"turntable_{i:03d}.png": view for i, view in enumerate(views)}
         for name, content in pictures.items():
-            _write_png(folder / name, content)
+            write_png(folder / name, content)
         written = self.texturing.write(folder, picture, person, mesh, self.renderer)
         if not written:
             write_obj(folder / OBJ, mesh)
@@ -163,23 +160,10 @@ class PredictionJob:
             written = [OBJ, GLB]
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **person.arrays())  # type: ignore[arg-type]
-        _write(folder / PARAMETERS, buffer.getvalue())
+        write_atomically(folder / PARAMETERS, lambda file: file.write_bytes(buffer.getvalue()))
         return [*pictures, *written, PARAMETERS]
 
 
 def count(number: int, one: str, many: str) -> str:
+    """A number with its word."""
     return f"{number} {one if number == 1 else many}"
-
-
-def _write_png(path: Path, picture: Picture) -> None:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    _write(path, buffer.getvalue())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

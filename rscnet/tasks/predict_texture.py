@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
 
-from rscnet import records
 from rscnet.config.schema import RunConfig
 from rscnet.data.boxes import PersonBox
 from rscnet.errors import UserError
 from rscnet.person import PersonPrediction
 from rscnet.predictor import Predictor
-from rscnet.render.export import write_glb, write_obj
+from rscnet.render.export import write_atomically, write_glb, write_obj
 from rscnet.render.pictures import Picture, grid, turntable
 from rscnet.render.scene import Mesh, Renderer, TextureMap
 from rscnet.texturing import PersonCrop, Texturer
@@ -112,6 +110,4 @@ class Texturing:
 
 def write_png(path: Path, picture: Picture) -> None:
     """A picture as PNG, whole or not at all."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    records.write_bytes(path, buffer.getvalue())
+    write_atomically(path, lambda file: Image.fromarray(picture).save(file, format="PNG"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from rscnet.console import say
 from rscnet.data.boxes import box_problem
 from rscnet.errors import UserError
 from rscnet.predictor import Predictor
+from rscnet.render.export import write_atomically
 from rscnet.render.scene import Renderer, TextureMap
 from rscnet.tasks.predict_texture import TEXTURE, texturer_for, write_png
 from rscnet.temporal.track import TemporalBackend
@@ -163,12 +163,9 @@ def _write_person(
     output: Path, person: PersonMotion, predictor: Predictor, texture: TextureMap | None
 ) -> dict[str, Any]:
     folder = output / f"person_{person.id}"
-    folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **person.arrays(predictor.body))  # type: ignore[arg-type]
-    temporary = folder / f".{MOTION}.{os.getpid()}"
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, folder / MOTION)
+    write_atomically(folder / MOTION, lambda file: file.write_bytes(buffer.getvalue()))
     files = [MOTION, *person.write_animations(folder, predictor.body, texture)]
     if texture is not None:
         write_png(folder / TEXTURE, texture.as_bytes())

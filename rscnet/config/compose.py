@@ -13,7 +13,7 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -84,10 +84,20 @@ def compose_tree(overrides: Sequence[str], resolve: bool = True) -> dict[str, An
         tree = OmegaConf.to_container(composed, resolve=resolve, throw_on_missing=resolve)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explain(error)) from None
+    except ValueError as error:  # Hydra's own for `preset=64`
+        if "Config group override" not in str(error):
+            raise
+        raise UserError(f"{' '.join(_numbered(words))}: expected key=<name of a choice>") from None
     finally:
         GlobalHydra.instance().clear()
     assert isinstance(tree, dict)
     return tree  # type: ignore[return-value]
+
+
+def _numbered(words: Sequence[str]) -> list[str]:
+    """The words that choose a number where conf/ has a folder of choices."""
+    parts = [(word, *word.lstrip("+").partition("=")) for word in words]
+    return [word for word, key, _, value in parts if (CONFIG_DIR / key).is_dir() and not value[:1].isalpha()]
 
 
 def _verbatim_path(word: str) -> str:
@@ -103,6 +113,8 @@ def explain(error: Exception) -> str:
     """One line for an error of Hydra or OmegaConf, with the nearest known name where one is misspelt."""
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: expected key=value, brackets in pairs, and quotes around special characters"
     key = re.search(r"Key '([^']+)' is not in struct", text) or re.search(r"Could not override '([^']+)'", text)
     full = re.search(r"full_key: (\S+)", text)
     if "is not in struct" in text and key:

@@ -100,7 +100,7 @@ def _value_problems(path: str, annotation: Any, value: Any) -> Iterator[tuple[st
             yield from _value_problems(f"{path}.{key}", get_args(annotation)[1], child)
     elif not (annotation is inspect.Parameter.empty or isinstance(annotation, str) or _holds_component(value)):
         try:
-            adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+            adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
             # as JSON: strict with numbers and words, while a list may stand for a tuple and text for a path
             adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError:

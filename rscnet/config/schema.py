@@ -17,7 +17,10 @@ from rscnet.resolution import ResolutionSet
 class Strict(BaseModel):
     """A node whose keys are all known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=(),
+        ser_json_inf_nan="constants",  # else nan becomes null, and the mistake has another name
+    )  # fmt: skip
 
 
 class Component(BaseModel):

@@ -121,7 +121,7 @@ def _schedule(data: PeopleDataModule, resolution: ResolutionSet, ramp: Literal["
     factor = LinearRamp(data.curriculum.ramp_length(length), ramp)
     shown = Table(title=f"{length:,} training samples, {data.curriculum.total_steps(length):,} steps")
     for title in ("stage", "sizes drawn", "batch", "pictures", "steps", "epochs", "ramp at its end"):
-        shown.add_column(title, justify="right", no_wrap=title == "sizes drawn")
+        shown.add_column(title, justify="right")
     drawn = [f"{low}..{high - 1}" if low < high else str(high) for low, high in resolution.ranges]
     before = 0
     for epoch in data.epochs:

@@ -109,7 +109,10 @@ def measure(
     trainer = quiet_trainer(plain, folder, [errors, Progress()])
     data.trainer = trainer  # its ranks split the people
     module = network if isinstance(network, ExternalModule) else EvaluationModule(network, body)
-    trainer.test(module, datamodule=_OneSplit(data, plain["evaluation"]["split"]), verbose=False)
+    try:
+        trainer.test(module, datamodule=_OneSplit(data, plain["evaluation"]["split"]), verbose=False)
+    except SystemExit:  # what Lightning makes of Ctrl-C, without a word
+        raise KeyboardInterrupt from None
     for truth in bodies.values():
         truth.cpu()  # the trainer leaves its own module there, and the next one expects them
     return errors

@@ -62,7 +62,10 @@ def run(config: RunConfig) -> float | None:
         if is_rank_zero():  # the others find everything in place when they meet it in the trainer
             data.prepare("train", "val")  # last, for it may take long: all mistakes above are told before
         _fit(trainer, module, data, resume)
-        write_results(config, folder, module, data)
+        try:
+            write_results(config, folder, module, data)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("training is done, the same command goes on with the evaluation") from None
         wait_for_all()
     return records.main_figure(folder)
 

@@ -101,6 +101,10 @@ class OneEuro:
     beta: float
     speed_cutoff: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.min_cutoff <= 0 or self.beta < 0 or self.speed_cutoff <= 0:
+            raise UserError(f"temporal: expected min_cutoff > 0, beta >= 0 and speed_cutoff > 0, got {self}")
+
     def __call__(self, track: Track) -> Track:
         forth, back = (self._pass(track, step) for step in (1, -1))
         place = (forth[1] + back[1]) / 2

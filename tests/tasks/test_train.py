@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 from small_runs import PowerCut, at_step, cut_power, press_ctrl_c, run
 
+from rscnet.learning.evaluation import EvaluationModule
 from rscnet.trained import load_trained
 
 WORDS = [
@@ -114,6 +116,16 @@ def test_ctrl_c_and_the_same_command_again(reference, tmp_path, capsys, step):
     folder = run(tmp_path, *QUICK)
     assert "going on from" in capsys.readouterr().out
     assert_same_run(folder, reference)
+
+
+def test_ctrl_c_in_the_evaluation_and_the_same_command_again(reference, tmp_path, capsys):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
+        patch.setattr(EvaluationModule, "test_step", lambda *arguments, **named: press_ctrl_c())
+        run(tmp_path, *QUICK)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning ignores it from then on
+    assert caught.value.code == 130
+    assert "interrupted: training is done, the same command goes on" in capsys.readouterr().err
+    assert_same_run(run(tmp_path, *QUICK), reference)
 
 
 def test_a_power_cut_costs_only_the_steps_since_the_checkpoint(reference, tmp_path, capsys):

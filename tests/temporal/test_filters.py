@@ -102,3 +102,5 @@ def test_one_euro_follows_fast_turns_and_holds_slow_ones() -> None:
 def test_impossible_settings_are_named() -> None:
     with pytest.raises(UserError, match="seconds > 0"):
         LocalPolynomial(0, "gaussian", 0)
+    with pytest.raises(UserError, match="min_cutoff > 0"):
+        OneEuro(0, 0.5)

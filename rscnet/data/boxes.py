@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]
 PERSON = "person"
 LARGEST = 2.0  # of the picture's longer side: nobody's box is larger, so the numbers are in other units
 LARGEST_SCALE = 10.0  # of a box: what lies farther around says nothing of the person
+OVERHANG = 0.1  # of the picture: a box that ends farther beyond it may be meant as two corners
 FARTHEST = 1e9  # pixels: larger numbers, infinities and nan are no places in a picture
 SHOWN = 8
 
@@ -165,6 +166,12 @@ def box_problem(box: Sequence[float], width: int | None, height: int | None) -> 
     if max(wide, high) > LARGEST * max(width, height):
         return f"the box {_short(box)} is far larger than the picture of {width} x {height} pixels; expected pixels"
     return None
+
+
+def overhangs(box: Box, width: int, height: int) -> bool:
+    """Whether a box ends so far beyond the right or lower edge that it may be meant as [left, top, right, bottom]."""
+    left, top, wide, high = box
+    return left + wide > (1 + OVERHANG) * width or top + high > (1 + OVERHANG) * height
 
 
 def load_coco(path: Path) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rscnet.console import say
-from rscnet.data.boxes import BoxFile, PersonBox
+from rscnet.data.boxes import BoxFile, PersonBox, overhangs
 from rscnet.data.degradations import resize
 from rscnet.data.images import SUFFIXES, Picture, crop_square, read_image
 from rscnet.errors import UserError
@@ -49,6 +49,7 @@ class PredictionJob:
         skipped: pictures without boxes, or of kinds that are not read.
         failed: pictures that could not be read or do not fit their boxes.
         fused: files of the one person whom all pictures show, where that was said.
+        overhanging: boxes that end far beyond their pictures.
     """
 
     predictor: Predictor
@@ -61,6 +62,7 @@ class PredictionJob:
     skipped: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
     fused: list[str] = field(default_factory=list)
+    overhanging: int = 0
 
     def pass_over(self, paths: Sequence[Path]) -> None:
         """Tells and lists pictures of kinds that are not read."""
@@ -82,6 +84,9 @@ class PredictionJob:
                 if not terminal:
                     say(escape(f"{path.name}: {count(len(people), 'person', 'people')}"))
             bar.update(task, completed=len(images))
+        if self.overhanging and boxes is not None:
+            some = count(self.overhanging, "box ends", "boxes end")
+            say(escape(f"{boxes.path}: {some} far beyond the picture; expected [left, top, width, height]"))
 
     def write_fused(self) -> None:
         """The person whom all pictures show, where that was said."""
@@ -114,6 +119,8 @@ class PredictionJob:
                 self.failed.append({"image": str(path), "error": str(error)})
                 continue
             people = None if entry is None else entry.people
+            height, width = picture.shape[:2]
+            self.overhanging += sum(overhangs(person.box, width, height) for person in people or [])
             pending.append((path, people))
             yield picture, None if people is None else [person.box for person in people]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rscnet.data.boxes import BoxFile, box_problem
+from rscnet.data.boxes import BoxFile, box_problem, overhangs
 from rscnet.errors import UserError
 
 COCO = Path(__file__).parents[1] / "data" / "coco" / "person_keypoints_785.json"
@@ -161,3 +161,11 @@ def test_box_may_reach_beyond_the_picture() -> None:
     assert box_problem((-5, -5, 20, 70), 100, 50) is None
     assert box_problem(np.array([0.5, 1, 2, 3]), 100, 50) is None
     assert box_problem((-20, 0, 20, 10), 100, 50) is not None
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [((60, 0, 50, 30), False), ((60, 0, 51, 30), True), ((0, 30, 10, 25), False), ((0, 30, 10, 26), True)],
+)
+def test_boxes_that_may_be_two_corners(box: tuple[float, float, float, float], expected: bool) -> None:
+    assert overhangs(box, 100, 50) is expected

@@ -11,6 +11,7 @@ from PIL import Image
 from tiny_checkpoint import write_checkpoint
 
 from rscnet.config.compose import compose
+from rscnet.data.images import read_image
 from rscnet.run import main
 from rscnet.tasks.predict_pictures import folder_names
 
@@ -119,6 +120,19 @@ def test_pictures_without_boxes_are_skipped_and_listed(
     with pytest.raises(SystemExit):
         predict(checkpoint, source / "b.png", tmp_path / "none", f"boxes={boxes}")
     assert "expected the names of its pictures in images.file_name and annotations of people" in capsys.readouterr().err
+
+
+def test_boxes_given_as_two_corners_are_remarked_upon(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, boxes = tmp_path / "a.png", tmp_path / "boxes.json"
+    small_picture(picture)
+    width, height = read_image(picture).shape[1::-1]
+    corners = [0.6 * width, 0.2 * height, 0.9 * width, 0.7 * height]
+    images = [{"id": 1, "file_name": "a.png"}]
+    boxes.write_text(json.dumps({"images": images, "annotations": [{"id": 1, "image_id": 1, "bbox": corners}]}))
+    predict(checkpoint, picture, tmp_path / "out", f"boxes={boxes}")
+    assert "1 box ends far beyond the picture; expected [left, top, width, height]" in capsys.readouterr().out
 
 
 def test_pictures_of_other_kinds_are_told(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

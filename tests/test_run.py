@@ -50,6 +50,7 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         ),
         (["data.train.clutter=null"], ["data.train.clutter: expected float, got None"]),
         (["data.train.clutter=2"], ["synthetic people: clutter is a share of the pictures, expected 0 to 1, got 2"]),
+        (["data.train.pose_noise=-1"], ["synthetic people: pose_noise: expected 0 or more, got -1"]),
         (["+sead=3"], ["sead: unknown key", "'seed'"]),
         (["+optimizer.lrr=3"], ["optimizer.lrr: torch.optim.Adam has no such argument", "'lr'"]),
         (["+model.network.encoder.widht=1"], ["model.network.encoder.widht: ", "no such argument", "'width'"]),

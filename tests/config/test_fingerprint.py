@@ -40,6 +40,9 @@ def test_it_ignores_where_and_how(usual, words):
         "resolution.ranges=[[64,64],[48,64],[32,48],[24,32],[20,24]]",
         "data.train.length=25",
         "data.train.clutter=0.5",
+        "data.train.pose_noise=1.4",
+        "data.train.limb_mixing=0.8",
+        "data.train.everyday=0.3",
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
         "trainer.gradient_clip_val=1",
@@ -63,7 +66,7 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
         del before["augmentation"][key]
     for stage in before["curriculum"]["stages"].values():
         del stage["shown"]
-    for key in ("clutter", "company"):
+    for key in ("clutter", "company", "pose_noise", "limb_mixing", "everyday"):
         del before["data"]["train"][key]
     assert science_of(before) == science_of(now)
     before["augmentation"]["clutter"] = None  # as a commit in between had it

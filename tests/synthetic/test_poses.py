@@ -37,6 +37,27 @@ def test_mixing_never_makes_a_combination_of_another_split(split, skeleton):
     assert not drawn & others
 
 
+def test_everyday_poses_are_those_of_no_split_within_limits_and_without_collision(skeleton):
+    low, high = poses.joint_limits()
+    for row in pose_library.EVERYDAY:
+        euler = poses.euler_angles(row)
+        assert (euler >= low).all() and (euler <= high).all(), row
+        assert not poses.collides(poses.to_axis_angle(euler), skeleton), row
+    everyday = {row[:4] for row in pose_library.EVERYDAY}
+    assert len(everyday) == len(pose_library.EVERYDAY)
+    assert not everyday & set().union(*(keys(split) for split in SPLITS))
+
+
+def test_the_share_of_everyday_poses_is_the_one_asked_for(skeleton):
+    everyday = {row[:4] for row in pose_library.EVERYDAY}
+    everyday |= {(legs, right, left, torso) for legs, left, right, torso in everyday}
+    drawn = [
+        sample_pose(np.random.default_rng(i), "train", skeleton, mixing=0.0, everyday=0.4).combination in everyday
+        for i in range(400)
+    ]
+    assert 0.3 < np.mean(drawn) < 0.5
+
+
 def test_sampled_poses_respect_joint_limits(skeleton):
     low, high = poses.joint_limits()
     for i in range(100):

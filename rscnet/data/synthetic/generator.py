@@ -60,11 +60,12 @@ class PersonGenerator:
         truncation: probability that the crop's border cuts the person.
         pose_noise: scale of the angular noise on library poses.
         limb_mixing: probability of limbs from a second pose.
+        everyday: probability of a pose that is on photographs but in no split's library; never in motion clips.
         clutter: probability that the background is a heap of shapes.
         company: probability that other people are near; never in motion clips.
 
     Raises:
-        UserError: a probability out of its range.
+        UserError: a share or an amount out of its range.
     """
 
     def __init__(
@@ -80,17 +81,21 @@ class PersonGenerator:
         truncation: float = 0.12,
         pose_noise: float = 1.0,
         limb_mixing: float = 0.5,
+        everyday: float = 0.0,
         clutter: float = 0.0,
         company: float = 0.0,
     ) -> None:
-        for name, share in (("clutter", clutter), ("company", company)):
+        shares = {"clutter": clutter, "company": company, "limb_mixing": limb_mixing, "everyday": everyday}
+        for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
+        if pose_noise < 0:
+            raise UserError(f"synthetic people: pose_noise: expected 0 or more, got {pose_noise}")
         self.body, self.size, self.seed, self.split = body, size, seed, split
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
-        self.clutter, self.company = float(clutter), float(company)
+        self.clutter, self.company, self.everyday = float(clutter), float(company), float(everyday)
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
@@ -102,7 +107,8 @@ class PersonGenerator:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
-        names += tuple(name for name in ("clutter", "company") if getattr(self, name))  # came later: caches stay valid
+        later = ("clutter", "company", "everyday")  # caches from before them stay valid
+        names += tuple(name for name in later if getattr(self, name))
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
             "body": self.body.digest,
@@ -176,7 +182,9 @@ class PersonGenerator:
 
     def _shot(self, person: int, *key: int | str) -> Shot:
         key = (person, *key)
-        pose = sample_pose(self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing)
+        pose = sample_pose(
+            self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing, self.everyday
+        )
         rng = self._rng("camera", *key)
         viewpoint = Viewpoint.draw(rng, self.truncation)
         light = Light.draw(rng, viewpoint.up)

@@ -30,7 +30,7 @@ from rscnet.joints import SMPL_24
 
 SHARES = {"walk": 0.25, "run": 0.15, "wave": 0.12, "sit_down": 0.12, "turn": 0.11, "passage": 0.25}
 STANDING = ("stand", "contra", "wide")
-SEATED = ("sit", "sit_wide", "sit_low", "sit_crossed")
+SEATED = ("sit", "sit_wide", "sit_low", "sit_crossed", "sit_edge", "sit_leg_out", "sit_ankle_up")
 POSE_TIME = (0.6, 1.4)  # seconds from one pose of a passage to the next
 POSTURE, SWAY = 0.35, 0.12  # share of the library's noise that stays for a whole clip, and that comes and goes
 FORWARD_BEND = 32.0  # degrees that the trunk leans at most while somebody sits down

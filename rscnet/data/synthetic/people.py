@@ -32,7 +32,7 @@ class SyntheticPeople:
         workers: processes that render; by default one per core.
         dataset: number of this data set in samples' identities.
         shard_size: pictures per cache file.
-        clutter, company, **generator: further settings of `PersonGenerator`.
+        clutter, company, pose_noise, limb_mixing, everyday, **generator: further settings of `PersonGenerator`.
 
     Raises:
         UserError: an impossible setting, or a cache that is damaged or cannot be written.
@@ -51,6 +51,9 @@ class SyntheticPeople:
         shard_size: int = 256,
         clutter: float = 0.0,
         company: float = 0.0,
+        pose_noise: float = 1.0,
+        limb_mixing: float = 0.5,
+        everyday: float = 0.0,
         **generator: Any,
     ) -> None:
         if split not in ("train", "val", "test"):
@@ -62,8 +65,9 @@ class SyntheticPeople:
         self.length, self.dataset = length, dataset
         self._workers = os.cpu_count() or 1 if workers is None else workers
         self._generator: PersonGenerator | None = PersonGenerator(
-            body, size, seed, split, clutter=clutter, company=company, **generator
-        )
+            body, size, seed, split, clutter=clutter, company=company, pose_noise=pose_noise, limb_mixing=limb_mixing,
+            everyday=everyday, **generator,
+        )  # fmt: skip
         self._cache: ShardCache | None = None
         if cache_dir is not None:
             self._cache = ShardCache(Path(cache_dir), self._generator.settings(), record_type(size), shard_size)

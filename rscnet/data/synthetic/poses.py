@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from rscnet.data.synthetic.pose_library import (
     ARMS,
     COMBINATIONS,
+    EVERYDAY,
     HELD_OUT,
     LEGS,
     LIMITS,
@@ -126,6 +127,7 @@ def sample_pose(
     rest_joints: Float[np.ndarray, "24 3"],
     noise: float = 1.0,
     mixing: float = 0.5,
+    everyday: float = 0.0,
 ) -> NaturalPose:
     """A random natural pose of a split.
 
@@ -135,10 +137,11 @@ def sample_pose(
         rest_joints: rest pose of the body in metres, for keeping hands out of trunk, head and thighs.
         noise: scale of the angular noise (1: `SPREAD`).
         mixing: probability that limbs are taken from, or blended with, a second pose.
+        everyday: probability that a pose is drawn from `EVERYDAY` instead of the split's own rows.
     """
     low, high = joint_limits()
     for attempt in range(ATTEMPTS):
-        euler, key = _mixed(rng, split, mixing)
+        euler, key = _mixed(rng, split, mixing, everyday)
         amount = noise * (1 - attempt / ATTEMPTS)  # a pose that keeps colliding moves towards its library entry
         shaken = rng.random((24, 1)) < 0.8
         euler = np.clip(euler + amount * rng.standard_normal((24, 3)) * _spread() * shaken, low, high)
@@ -149,10 +152,12 @@ def sample_pose(
     return NaturalPose(to_axis_angle(np.clip(euler_angles(row), low, high)), row[:4])
 
 
-def _mixed(rng: np.random.Generator, split: str, mixing: float) -> tuple[Degrees, tuple[str, str, str, str]]:
-    euler, names = _draw(rng, split)
+def _mixed(
+    rng: np.random.Generator, split: str, mixing: float, everyday: float
+) -> tuple[Degrees, tuple[str, str, str, str]]:
+    euler, names = _draw(rng, split, everyday)
     if rng.random() < mixing:
-        other, other_names = _draw(rng, split)
+        other, other_names = _draw(rng, split, everyday)
         for position, (group, joints) in enumerate(GROUPS.items()):
             share = rng.choice([0.0, 1.0, rng.random()], p=[0.45, 0.15, 0.40])
             moved = [0, *joints] if group == "legs" else joints  # the pelvis' lean belongs to the legs
@@ -162,8 +167,8 @@ def _mixed(rng: np.random.Generator, split: str, mixing: float) -> tuple[Degrees
     return euler, (names[0], names[1], names[2], names[3])
 
 
-def _draw(rng: np.random.Generator, split: str) -> tuple[Degrees, list[str]]:
-    rows = combinations(split)
+def _draw(rng: np.random.Generator, split: str, everyday: float) -> tuple[Degrees, list[str]]:
+    rows: Sequence[Combination] = EVERYDAY if everyday and rng.random() < everyday else combinations(split)
     weights = np.array([row.weight for row in rows])
     row = rows[rng.choice(len(rows), p=weights / weights.sum())]
     if rng.random() < 0.5:

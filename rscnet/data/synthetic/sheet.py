@@ -92,10 +92,14 @@ def main() -> None:
     what.add_argument("--many", action="store_true", help="thirty-two people")
     parser.add_argument("--clutter", type=float, default=0.0, help="share of backgrounds that are heaps of shapes")
     parser.add_argument("--company", type=float, default=0.0, help="share of pictures with other people near")
+    parser.add_argument("--pose-noise", type=float, default=1.0, help="scale of the noise on joint angles")
+    parser.add_argument("--limb-mixing", type=float, default=0.5, help="share of people with limbs from a second pose")
+    parser.add_argument("--everyday", type=float, default=0.0, help="share of poses that no split's library has")
     arguments = parser.parse_args()
     generator = PersonGenerator(
         BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
         clutter=arguments.clutter, company=arguments.company,
+        pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
     )  # fmt: skip
     arguments.path.parent.mkdir(parents=True, exist_ok=True)
     draw = motion_sheet if arguments.motions else people_sheet if arguments.many else contact_sheet

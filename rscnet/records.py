@@ -137,6 +137,17 @@ class JsonLinesLogger(Logger):
         write_text(self.path, "".join(line + "\n" for line in kept))
 
 
+def last_logged(folder: Path) -> dict[str, float]:
+    """The last value of everything that a run has logged; empty without a log."""
+    path = folder / METRICS
+    last: dict[str, float] = {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        if _step_of(line) < float("inf"):
+            last |= json.loads(line)
+    last.pop("step", None)
+    return last
+
+
 def logged(folder: Path, step: int) -> bool:
     """Whether a run has logged a row of a step."""
     path = folder / METRICS

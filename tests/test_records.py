@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rscnet.records import JsonLinesLogger, provenance, write_json, write_text
+from rscnet.records import JsonLinesLogger, last_logged, provenance, write_json, write_text
 
 
 @pytest.fixture
@@ -35,6 +35,15 @@ def test_rewinding_drops_what_will_be_logged_again(logger):
     assert steps(logger) == [0, 2]
     logger.rewind(0)
     assert steps(logger) == []
+
+
+def test_the_last_value_of_everything(logger, tmp_path):
+    assert last_logged(tmp_path) == {}
+    logger.log_metrics({"train/total": 2, "val/total": 9}, step=0)
+    logger.log_metrics({"train/total": 1}, step=1)
+    with logger.path.open("a") as file:
+        file.write('{"step": 2, "train/to')
+    assert last_logged(tmp_path) == {"train/total": 1.0, "val/total": 9.0}
 
 
 def test_a_line_that_was_cut_off_goes(logger):

@@ -72,6 +72,14 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["experiment=rsc_ful"], ["experiment=rsc_ful: there is no", "'rsc_full'"]),
         (["resolution.eval=[32,64]"], ["resolution.eval: ", "from high to low", "[64, 32]"]),
         (["image_size=48"], ["resolution.ranges: full resolution is 64 px", "image_size=48"]),
+        (["+trainer.limit_train_batches=1"], ["trainer.limit_train_batches: a run goes to the end of its plan"]),
+        (["+trainer.max_steps=3"], ["trainer.max_steps: a run goes to the end of its plan"]),
+        (["+trainer.accumulate_grad_batches=2"], ["trainer.accumulate_grad_batches: each batch of the plan is a step"]),
+        (["trainer.log_every_n_steps=0"], ["trainer.log_every_n_steps: expected a whole number from 1, got 0"]),
+        (
+            ["keypoint_head={_target_: rscnet.models.dense.DenseHead, _partial_: true, channels: 8, parts: 3}"],
+            ["keypoint_head.parts: nothing teaches parts without keypoint_loss"],
+        ),
         (["trainer.sync_batchnorm=true"], ["trainer.sync_batchnorm: works on GPUs only"]),
         (
             ["task=check", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=4"],
@@ -135,7 +143,11 @@ def test_only_known_packages_are_called():
         check_targets({"a": {"b": [{}, {"_target_": "builtins.eval"}]}})
     with pytest.raises(UserError, match="is not allowed"):
         build({"_target_": "rscnet.resolution.ResolutionSet", "ranges": {"_target_": "os.getcwd"}, "eval": [2]})
-    for through in ("rscnet.tasks.train.shutil.rmtree", "rscnet.records.os.getcwd", "torch.nn.functional.math.sqrt"):
+    for through in (
+        "rscnet.tasks.train.shutil.rmtree", "rscnet.records.os.getcwd", "torch.nn.functional.math.sqrt",
+        "rscnet.records.write_text", "rscnet.learning.external.load_function", "rscnet.tasks.train.run",
+        "rscnet.config.build._call",
+    ):  # fmt: skip
         with pytest.raises(UserError, match="is not allowed"):
             check_targets({"_target_": through})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 from pathlib import Path
@@ -86,7 +87,9 @@ class RunCheckpoints(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         value = trainer.callback_metrics.get(self.monitor)
-        if trainer.state.fn != "fit" or value is None or (self.best is not None and float(value) >= self.best):
+        if trainer.state.fn != "fit" or value is None or not math.isfinite(value):
+            return
+        if self.best is not None and float(value) >= self.best:
             return
         self.best = float(value)
         _write(trainer, self.folder / BEST)

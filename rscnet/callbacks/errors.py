@@ -11,11 +11,11 @@ import torch
 
 from rscnet.body.model import BodyModel
 from rscnet.errors import UserError
-from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
+from rscnet.joints import H36M_PELVIS
 from rscnet.metrics.body import ErrorsBySize
 from rscnet.metrics.truth import GroundTruth, Measured, measure_body
 from rscnet.protocol import Protocol
-from rscnet.structures import Batch, BodyParameters, Prediction
+from rscnet.structures import Batch, Prediction
 
 ErrorTable = dict[int, dict[str, float]]
 
@@ -127,13 +127,6 @@ class ResolutionErrors(pl.Callback):
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._finish(pl_module, "test")
-
-
-def measured(body: BodyModel, parameters: BodyParameters) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """14 joints, pelvis and vertices of a posed body."""
-    found = measure_body(body, parameters)
-    assert found.vertices is not None
-    return found.joints[:, LSP_14_FROM_H36M_17], found.joints[:, H36M_PELVIS], found.vertices
 
 
 def _refuse_spoilt(found: Measured, size: int) -> None:

@@ -1,7 +1,8 @@
-"""What happens to a step whose loss is no longer a number: kept as evidence, then left out, or the end of the run."""
+"""What happens to a step whose loss or gradient is no number: kept as evidence, then left out, or the run's end."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,10 +22,11 @@ LISTED = 8
 
 
 class NonFiniteGuard(pl.Callback):
-    """Looks at the loss before its backward pass; the last checkpoint stays good, whatever is done.
+    """Looks at the loss before its backward pass, and at the gradient before the step that it makes; the last
+    checkpoint stays good, whatever is done. With a gradient scaler (precision 16-mixed) the scaler looks at gradients.
 
     The batch is saved in `nonfinite/step<k>.pt` of the run folder: its tensors by name (`identity` says which samples
-    they are), the step, the epoch, the loss and the terms that are not finite.
+    they are), the step, the epoch, the terms that are not finite, and the loss or the names of the wrong gradients.
 
     Args:
         action: `stop` the run, or `skip` the step: neither weights nor queue nor batch statistics learn from it. It
@@ -63,11 +65,13 @@ class NonFiniteGuard(pl.Callback):
         finite = bool(torch.isfinite(loss).all())
         if trainer.world_size > 1:  # what one process skips, all of them do
             finite = trainer.strategy.reduce_boolean_decision(finite, all=True)
-        if finite:
-            self.in_a_row = 0
-            return
+        if not finite:
+            loss = loss.detach()
+            self._refuse(trainer, self._report(trainer, f"the loss is {float(loss)}", {"loss": float(loss)}))
+
+    def _refuse(self, trainer: pl.Trainer, told: str) -> None:
+        """Ends the run, or marks the step as one to skip."""
         self.in_a_row += 1
-        told = self._report(trainer, float(loss.detach()))
         if self.action == "stop":
             raise UserError(
                 f"{told}; start anew with a lower optimizer.lr or trainer.gradient_clip_val=1, and with "
@@ -82,7 +86,17 @@ class NonFiniteGuard(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        if not self._skip and gradients and not scaled:
+            norm = float(torch.nn.utils.get_total_norm(gradients))  # of all processes: gradients are shared by now
+            if not math.isfinite(norm):
+                wrong = [name for name, p in pl_module.named_parameters() if p.grad is not None and not _finite(p.grad)]
+                where = f" ({', '.join(wrong[:LISTED])}{', ...' if wrong[LISTED:] else ''})" if wrong else ""
+                told = f"the norm of the gradient is {norm}{where}"
+                self._refuse(trainer, self._report(trainer, told, {"gradients": wrong}))
         if not self._skip:
+            self.in_a_row = 0
             return
         self._skip = False
         for parameter in pl_module.parameters():
@@ -91,8 +105,8 @@ class NonFiniteGuard(pl.Callback):
             for name, value in _buffers(pl_module).items():
                 value.copy_(self._before[name])
 
-    def _report(self, trainer: pl.Trainer, loss: float) -> str:
-        """Saves the batch; says what is wrong and where, in one line."""
+    def _report(self, trainer: pl.Trainer, told: str, evidence: dict[str, Any]) -> str:
+        """Saves the batch with the evidence; says what is wrong (`told`) and where, in one line."""
         terms = {
             name: float(value)
             for name, value in trainer.callback_metrics.items()
@@ -103,11 +117,11 @@ class NonFiniteGuard(pl.Callback):
         rank = f"-rank{trainer.global_rank}" if trainer.world_size > 1 else ""
         path = Path(trainer.default_root_dir) / FOLDER / f"step{trainer.global_step:07d}{rank}.pt"
         place = {"step": trainer.global_step, "epoch": trainer.current_epoch}
-        saved = _save(path, {"batch": tensors, "loss": loss, "terms": terms, **place})
+        saved = _save(path, {"batch": tensors, "terms": terms, **evidence, **place})
         identity = [":".join(map(str, row)) for row in tensors.get("identity", torch.zeros(0, 2)).tolist()]
         names = ", ".join(identity[:LISTED]) + (", ..." if identity[LISTED:] else "")
         return (
-            f"the loss is {loss} at step {trainer.global_step} of epoch {trainer.current_epoch}"
+            f"{told} at step {trainer.global_step} of epoch {trainer.current_epoch}"
             + (f" (not finite: {', '.join(wrong)})" if wrong else "")
             + (f", samples {names} (data set:number)" if names else "")
             + f"; {saved}"

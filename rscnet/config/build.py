@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,24 +11,32 @@ from hydra.utils import get_object, instantiate
 
 from rscnet.errors import UserError
 
-# A checkpoint carries its configuration, so nothing else may be called, whatever a file says.
+# A checkpoint carries its configuration, so nothing but classes of these packages may be called, whatever it says
 ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning.", "torchmetrics.", "albumentations.")
+# and these functions: others write files, or call what they are told to
+FACTORIES = (
+    "rscnet.body.model.embedded_body",
+    "rscnet.body.licensed.smpl_body",
+    "rscnet.models.rscnet.build_rscnet",
+    "rscnet.trained.feature_network",
+)
 
 
 def forbidden(target: object) -> str | None:
     """Why a `_target_` may not be called, or None."""
-    if str(target).startswith(ALLOWED_PREFIXES) and _at_home(str(target)):
+    if str(target).startswith(ALLOWED_PREFIXES) and _makes_components(str(target)):
         return None
-    return f"'{target}' is not allowed; expected one of {', '.join(prefix + '*' for prefix in ALLOWED_PREFIXES)}"
+    packages = ", ".join(prefix + "*" for prefix in ALLOWED_PREFIXES)
+    return f"'{target}' is not allowed; expected a class of {packages}, or one of {', '.join(FACTORIES)}"
 
 
-def _at_home(target: str) -> bool:
-    """Whether a name leads to something of an allowed package, not through one to what it imports."""
+def _makes_components(target: str) -> bool:
+    """Whether a name leads to a class of an allowed package, not through one to what it imports, or to a factory."""
     try:
-        home = getattr(get_object(target), "__module__", None)
+        found = get_object(target)
     except Exception:  # no such thing: whoever builds it says so
         return True
-    return f"{home}.".startswith(ALLOWED_PREFIXES)
+    return target in FACTORIES or (inspect.isclass(found) and f"{found.__module__}.".startswith(ALLOWED_PREFIXES))
 
 
 def check_targets(node: Any, path: str = "") -> None:

@@ -18,7 +18,7 @@ SCIENCE = (
 STEPS = {
     "gradient_clip_val": (None, 0),
     "gradient_clip_algorithm": (None, "norm"),
-    "accumulate_grad_batches": (None, 1),
+    "sync_batchnorm": (None, False),
 }
 # where things lie and how many processes work on them changes nothing that is learned
 WITHOUT_EFFECT = frozenset(

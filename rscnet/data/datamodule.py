@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch.utils.data import DataLoader
 
 from rscnet.data.augmentation import Augmentation
@@ -57,9 +59,9 @@ class PeopleDataModule(PlannedDataModule):
         """The training people as they are trained on, addressable by batch key."""
         return self._views(self.train, self.augmentation)
 
-    def evaluation_views(self) -> ViewDataset:
-        """The test people at the evaluation sizes, addressable by batch key."""
-        return self._views(self.test)
+    def evaluation_views(self, split: Literal["val", "test"]) -> ViewDataset:
+        """The people of a split at the evaluation sizes, addressable by batch key."""
+        return self._views(self.val if split == "val" else self.test)
 
     def _views(self, source: Source, augmentation: Augmentation | None = None) -> ViewDataset:
         return ViewDataset(

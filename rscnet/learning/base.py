@@ -55,7 +55,8 @@ class TrainingModule(pl.LightningModule):
 
     def rank_share(self, count: int) -> float:
         """Factor on the mean loss of this process's `count` samples, which makes the mean of gradients over processes
-        that over all samples of the step, although a batch may not be divisible by the number of processes."""
+        that over all samples of the step, although a batch may not be divisible by the number of processes. (Terms that
+        only some samples have labels for are means over those of a process, which weigh alike.)"""
         world = self.trainer.world_size
         if world == 1:
             return 1.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rscnet.errors import UserError
@@ -56,11 +56,11 @@ class Joints3D(nn.Module):
 
     def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
         joints, confidence = target.joints_3d[..., :3], target.joints_3d[..., 3]
-        seen = (confidence > 0) & target.has_joints_3d[:, None]
+        seen = _comparable(target)
         weight = torch.where(seen, confidence, 0.0)
         predicted = _hips_centred(posed.joints[:, FIRST_ANNOTATION:])
         error = weight[..., None] * residual(predicted, _hips_centred(joints), seen).square()
-        return mean_per_view(error, target.has_joints_3d)
+        return mean_per_view(error, _centred(target))
 
 
 class JointDistance(nn.Module):
@@ -79,8 +79,7 @@ class JointDistance(nn.Module):
         self.aligned = aligned
 
     def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
-        joints, confidence = target.joints_3d[..., :3], target.joints_3d[..., 3]
-        seen = (confidence > 0) & target.has_joints_3d[:, None]
+        joints, seen = target.joints_3d[..., :3], _comparable(target)
         predicted, joints = _hips_centred(posed.joints[:, FIRST_ANNOTATION:]), _hips_centred(joints)
         predicted, joints, seen = predicted[:, :MEASURED], joints[:, :MEASURED], seen[:, :MEASURED]
         if self.aligned:
@@ -125,7 +124,7 @@ class CameraTranslation(nn.Module):
             torch.where(seen, confidence, 0.0),
         )
         # a fit behind the camera or without enough points is no label
-        valid = target.has_joints_3d & (fitted[:, 2] > 0)
+        valid = _centred(target) & (fitted[:, 2] > 0)
         predicted = posed.translation + _hips(posed.joints[:, FIRST_ANNOTATION:]).detach()
         error = residual(predicted, fitted + _hips(joints), valid).square()
         return mean_per_view(error, valid)
@@ -191,6 +190,16 @@ class JointDistances(SupervisedLoss):
     def __init__(self, mpjpe: float | None = 1.0, pa_mpjpe: float | None = 3.0) -> None:
         terms = {"mpjpe": JointDistance(), "pa_mpjpe": JointDistance(aligned=True)}
         super().__init__(terms, {"mpjpe": mpjpe, "pa_mpjpe": pa_mpjpe})
+
+
+def _centred(target: Target) -> Bool[Tensor, "n"]:
+    """Samples with 3D joints that can be brought to the hips' midpoint: an unlabelled hip lies anywhere."""
+    return target.has_joints_3d & (target.joints_3d[:, list(ANNOTATION_HIPS), 3] > 0).all(1)
+
+
+def _comparable(target: Target) -> Bool[Tensor, "n 24"]:
+    """Labelled joints whose place relative to the hips is known."""
+    return (target.joints_3d[..., 3] > 0) & _centred(target)[:, None]
 
 
 def _hips(joints: Float[Tensor, "b 24 3"]) -> Float[Tensor, "b 3"]:

@@ -19,7 +19,7 @@ from rscnet.callbacks.checkpoints import BEST
 from rscnet.callbacks.cost import Cost
 from rscnet.callbacks.errors import ErrorTable
 from rscnet.callbacks.panel import draw_panel
-from rscnet.config.schema import RunConfig
+from rscnet.config.schema import Evaluation, RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
@@ -37,7 +37,7 @@ from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.tables import error_table, sequence_table
 from rscnet.tasks.textures import write_textures
 from rscnet.temporal.learned import refine_one
-from rscnet.trained import Trained
+from rscnet.trained import Trained, find
 
 CURVE, PANEL = "error_vs_resolution.png", "panel.png"
 
@@ -65,7 +65,8 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
         log_results(trainer.loggers, tables, "learned", module.global_step, folder / "checkpoints" / BEST)
         return
     if not isinstance(module.network, RSCNet):
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        # from the log, for a run that was stopped after its last step has nothing else
+        metrics = records.last_logged(folder)
         records.write_json(folder / records.RESULT, {"by_size": {}, "metrics": metrics, **extra})
         say(f"done: {folder}")
         return
@@ -95,9 +96,10 @@ def write_tables(
         if found is None:
             continue
         other, trained = found
-        label = label if trained is None else checkpoint_name(trained)
-        if label in tables:
-            continue
+        if trained is not None and checkpoint_name(trained) not in tables:
+            label = checkpoint_name(trained)
+        elif trained is not None and config.checkpoint and trained.path == find(config.checkpoint):
+            continue  # these very weights
         other_body = body if trained is None else trained.body
         other_data = data if trained is None else data_for(trained, plain)
         tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
@@ -110,7 +112,7 @@ def write_tables(
     written = [records.RESULT, CURVE]
     if config.evaluation.panel_samples and not isinstance(network, ExternalModule):  # whose bodies have no camera
         written.append(PANEL)
-        _write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation.panel_samples))
+        _write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation))
     result = {
         "by_size": _keyed_by_text(tables[name]),
         "by_sequence": {sequence: _keyed_by_text(rows) for sequence, rows in measured.by_sequence.items()},
@@ -137,9 +139,9 @@ def _write_panel(path: Path, network: nn.Module, body: BodyModel, batch: Batch) 
     Image.fromarray(draw_panel(prediction, body, batch)).save(path)
 
 
-def _panel_batch(data: PeopleDataModule, samples: int) -> Batch:
-    dataset = data.evaluation_views()
-    count = min(samples, len(dataset))
+def _panel_batch(data: PeopleDataModule, evaluation: Evaluation) -> Batch:
+    dataset = data.evaluation_views(evaluation.split)
+    count = min(evaluation.panel_samples, len(dataset))
     # spread over the data set: neighbours may show one person
     indices = tuple(i * len(dataset) // count for i in range(count))
     return dataset[BatchKey(0, 0, indices, len(data.resolution.eval_sizes))]

@@ -95,7 +95,7 @@ def write_textures(
     say(table(tables))
     count = min(config.evaluation.panel_samples, len(getattr(data, split)))
     if count:
-        batch: Any = data.evaluation_views()[BatchKey(0, 0, tuple(range(count)), len(sizes))]
+        batch: Any = data.evaluation_views(split)[BatchKey(0, 0, tuple(range(count)), len(sizes))]
         Image.fromarray(texture_grid(methods[config.name], batch, atlas, sizes)).save(folder / GRID)
     result = {
         "by_size": {str(size): row for size, row in tables[config.name].items()},

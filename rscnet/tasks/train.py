@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def run(config: RunConfig) -> float | None:
     folder = run_folder(config)
     if config.fresh and folder.exists() and is_rank_zero():
         shutil.rmtree(folder)
-    if not config.fresh and (folder / records.RESULT).exists():
+    if not config.fresh and _measured_as_asked(config, folder):
         say(f"already complete: {folder} (fresh=true starts over)")
         return records.main_figure(folder)
     set_up_process(config)
@@ -68,6 +69,17 @@ def run(config: RunConfig) -> float | None:
             raise KeyboardInterrupt("training is done, the same command goes on with the evaluation") from None
         wait_for_all()
     return records.main_figure(folder)
+
+
+def _measured_as_asked(config: RunConfig, folder: Path) -> bool:
+    """Whether a run has its result, measured on the split and at the sizes that are asked for now. Neither is part of
+    a run's identity, so that its training need not be repeated for others."""
+    path = folder / records.RESULT
+    result = json.loads(path.read_text()) if path.exists() else {}
+    sizes = [str(size) for size in config.resolution.eval]
+    return path.exists() and (
+        not result["by_size"] or (list(result["by_size"]) == sizes and result["split"] == config.evaluation.split)
+    )
 
 
 def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:

@@ -212,6 +212,8 @@ def test_only_a_better_validation_of_training_is_kept(tmp_path):
     assert validated(2, 6.0) == "1"
     assert validated(3, 1.0, "validate") == "1"
     assert validated(4, 4.0) == "4"
+    assert validated(5, math.nan) == "4"
+    assert validated(6, -math.inf) == "4"
     reloaded = RunCheckpoints(tmp_path, {})
     reloaded.load_state_dict(callback.state_dict())
     assert reloaded.best == 4.0

@@ -2,6 +2,8 @@
 
 import json
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -66,6 +68,40 @@ def test_skipping_without_end_is_no_training(states, tmp_path, capsys):
         run(tmp_path, *WORDS, "callbacks.nonfinite.action=skip", "callbacks.nonfinite.most=2")
     said = capsys.readouterr().err.rstrip()
     assert said.endswith("2 steps before it were skipped already (callbacks.nonfinite.most)")
+
+
+def spoilt() -> torch.nn.Module:
+    """A network whose loss was finite, and whose gradient is not."""
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    network[0].bias.grad = torch.tensor([1.0, math.nan])
+    network[0].weight.grad = torch.ones(2, 2)
+    return network
+
+
+@pytest.fixture
+def state(tmp_path) -> Any:
+    """A trainer at step 7."""
+    return SimpleNamespace(
+        callback_metrics={}, default_root_dir=tmp_path, world_size=1, global_step=7, current_epoch=0,
+        precision_plugin=SimpleNamespace(),
+    )  # fmt: skip
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(state, tmp_path):
+    network = spoilt()
+    with pytest.raises(UserError, match=r"^the norm of the gradient is nan \(0\.bias\) at step 7 of epoch 0; .*=skip"):
+        NonFiniteGuard().on_before_optimizer_step(state, network, None)  # type: ignore[arg-type]
+    kept = torch.load(tmp_path / "nonfinite" / "step0000007.pt", weights_only=True)
+    assert kept["gradients"] == ["0.bias"]
+
+
+def test_a_step_with_such_a_gradient_is_skipped_and_counted(state):
+    guard = NonFiniteGuard("skip", most=1)
+    network = spoilt()
+    guard.on_before_optimizer_step(state, network, None)  # type: ignore[arg-type]
+    assert all(parameter.grad is None for parameter in network.parameters()) and guard.in_a_row == 1
+    with pytest.raises(UserError, match="1 steps before it were skipped already"):
+        guard.on_before_optimizer_step(state, spoilt(), None)  # type: ignore[arg-type]
 
 
 def test_settings_that_make_no_sense():

@@ -23,7 +23,7 @@ def usual() -> str:
         ["data.workers=3", "+data.train.workers=2", "data.eval_batch_size=1"],
         ["resolution.eval=[48]", "data.val.length=2", "data.test.length=3"],
         ["seed=7"],
-        ["trainer.gradient_clip_val=null", "+trainer.accumulate_grad_batches=1"],
+        ["trainer.gradient_clip_val=null", "trainer.sync_batchnorm=false"],
         ["threads=2", "evaluation.panel_samples=0", "trainer.log_every_n_steps=3"],
     ],
 )
@@ -46,7 +46,6 @@ def test_it_ignores_where_and_how(usual, words):
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
         "trainer.gradient_clip_val=1",
-        "+trainer.accumulate_grad_batches=4",
         "curriculum.stages.stage3.shown=2",
         "init_from=somewhere",
         "model.sequential=true",

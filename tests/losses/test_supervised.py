@@ -78,6 +78,15 @@ def test_joints_are_centred_at_the_hips(posed):
     torch.testing.assert_close(Joints3D()(replace(posed, joints=shifted), labels), expected)
 
 
+@pytest.mark.parametrize("term", [Joints3D, JointDistance, CameraTranslation])
+def test_whoever_has_no_labelled_hips_has_no_place_relative_to_them(posed, labelled, term):
+    others = term()(posed[[1, 2, 4, 5]], labelled[1:])
+    hip = ANNOTATION_HIPS[0]
+    labelled.joints_3d[0, hip] = 0.0
+    labelled.keypoints_2d[0, 25 + hip, 2] = 0.0
+    torch.testing.assert_close(term()(posed, labelled), others)
+
+
 @pytest.fixture
 def labelled():
     labels = target(3)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import SMALL, run
+from small_runs import SMALL, at_step, press_ctrl_c, run
 
 from rscnet.run import main
 
@@ -16,6 +16,16 @@ ONE_EPOCH = "curriculum.stages.stage0.epochs=1"
 @pytest.fixture(scope="module")
 def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(tmp_path_factory.mktemp("dense"), "experiment=dense_pretrain", ONE_EPOCH, *QUICK)
+
+
+def test_pretraining_that_was_stopped_in_its_last_step_has_its_figures_too(dense, tmp_path):
+    words = ["experiment=dense_pretrain", ONE_EPOCH, *QUICK]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+        at_step(patch, result(dense)["steps"] - 1, press_ctrl_c)
+        run(tmp_path, *words)
+    found, expected = (result(folder)["metrics"] for folder in (run(tmp_path, *words), dense))
+    assert {name for name in expected if name.startswith("val/")}
+    assert all(found[name] == value for name, value in expected.items() if not name.startswith("cost/"))
 
 
 @pytest.fixture(scope="module")

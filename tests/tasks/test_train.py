@@ -82,6 +82,17 @@ def test_a_complete_run_is_not_run_again(reference, capsys):
     assert {path: path.stat().st_mtime_ns for path in reference.rglob("*")} == before
 
 
+def test_a_complete_run_is_measured_again_on_other_people_and_sizes(reference, tmp_path, capsys):
+    shutil.copytree(reference, tmp_path / reference.relative_to(reference.parents[3]))
+    before = (tmp_path / reference.relative_to(reference.parents[3]) / "checkpoints" / "last.ckpt").read_bytes()
+    folder = run(tmp_path, *WORDS, "evaluation.split=val", "resolution.eval=[64,24]")
+    assert "already complete" not in capsys.readouterr().out
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["split"], list(result["by_size"]), result["steps"]) == ("val", ["64", "24"], STEPS)
+    assert (folder / "checkpoints" / "last.ckpt").read_bytes() == before
+    assert [learned(row) for row in rows(folder)] == [learned(row) for row in rows(reference)]
+
+
 def learned(row: dict) -> dict:
     """A logged row without time and memory, which no two runs share."""
     return {name: value for name, value in row.items() if not name.startswith("cost/")}

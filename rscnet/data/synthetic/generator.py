@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from rscnet.body import BodyModel
+from rscnet.data.crops import within_margin
 from rscnet.data.keys import generator as keyed_generator
 from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
@@ -35,7 +36,6 @@ from rscnet.structures import BodyParameters
 GENERATOR_VERSION = 1  # raise it with every change that alters pixels or labels: caches are keyed by it
 GROUP = 16  # people posed at once; always padded to this many, so that no result depends on its neighbours
 MAX_BETA = 2.5
-KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confidence 0
 PEOPLE_KEPT = 32  # textures kept in memory
 NEXT = 8  # people after a person who may be near them: their textures are needed soon anyway
 
@@ -232,7 +232,7 @@ class PersonGenerator:
             translation = np.stack([shot.viewpoint.translation(points) for shot, points in framed])
         translation = translation.astype(np.float32)
         keypoints = project(training, torch.from_numpy(translation)).numpy()
-        confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
+        confidence = within_margin(keypoints)[..., None].astype(np.float32)
         layer, parts, uv = self.layers.draw(shots, people, vertices, translation, with_uv)
         stages = [self._stage(shot, (vertices, joints), i, translation[i]) for i, shot in enumerate(shots)]
         near = [[] for _ in shots] if moving else self._people_near(shots, stages)

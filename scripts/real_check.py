@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +120,19 @@ def mean_pose(predictor: Predictor) -> Predictor:
     return Predictor(mean, box_scale=predictor.box_scale, mirror=False, focus=False)
 
 
+def labelled_checkpoints(names: Sequence[str]) -> dict[str, str]:
+    """Checkpoints by what table, pictures and JSON call them: the file's or folder's name, with as many folders above
+    it as tell them all apart. One that is named twice is there once."""
+    files = {Path(os.path.abspath(name)) if Path(name).exists() else Path(name): name for name in names}
+    found: dict[str, str] = {}
+    for depth in range(max(len(path.parts) for path in files) + 1):
+        parts = [path.relative_to(path.anchor).parts[-depth:] if depth else (path.stem,) for path in files]
+        found = dict(zip(map("/".join, parts), files.values(), strict=True))
+        if len(found) == len(files) and MEAN_POSE not in found:
+            break
+    return found
+
+
 def show(tables: dict[str, dict[int, dict[str, float]]], sizes: Sequence[int], threshold: float, count: int) -> Table:
     """Error and PCK of all methods, sizes as columns."""
     table = Table(title=f"{count} people on photographs: error in % of the box | PCK@{threshold:g}, %")
@@ -144,17 +158,18 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         predictors = {
-            Path(name).stem: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus)
-            for name in arguments.checkpoints
+            label: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus)
+            for label, name in labelled_checkpoints(arguments.checkpoints).items()
         }
         first = next(iter(predictors.values()))
         people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
         predictors[MEAN_POSE] = mean_pose(first)
-        arguments.output.mkdir(parents=True, exist_ok=True)
         tables = {}
         for name, predictor in predictors.items():
             tables[name], cells, labels = evaluate(predictor, people, arguments.sizes, arguments.threshold)
-            Image.fromarray(grid(cells, len(arguments.sizes), labels)).save(arguments.output / f"{name}.png")
+            picture = arguments.output / f"{name}.png"
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(grid(cells, len(arguments.sizes), labels)).save(picture)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
     say(show(tables, arguments.sizes, arguments.threshold, len(people)))

@@ -3,6 +3,7 @@
     python -m rscnet.run -m sweep=ablation_components preset=cpu64
     python scripts/results.py outputs/sweeps/ablation_components/<digest>
 
+The evaluation of the weights is reused as long as its words and the weights are the same.
 Without a sweep the ablation that stands in both files stays as it is, for new weights.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import subprocess
 import sys
@@ -27,14 +29,27 @@ from rscnet.report.errors import MEAN, ablation_section, error_section, errors_o
 from rscnet.report.markdown import write_markdown
 from rscnet.report.runs import Method, find_runs, methods
 from rscnet.report.training import coefficient_section, cost_section
+from rscnet.trained import find
 
 WEIGHTS, START = "rsc_small", "hr_small"
 ABLATION = "Ablation: "  # what the headings of its sections begin with
 SAME_LOSSES = "hr_distances"
+ASKED = "asked.json"  # beside an evaluation: what it was made of
 EVALUATE = [
     "task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}",
     f"+evaluation.rivals.same_losses={SAME_LOSSES}",
 ]  # fmt: skip
+
+
+def asked(words: Sequence[str]) -> dict[str, Any]:
+    """What the figures depend on: the words of the evaluation, and digests of the weights that it measures.
+
+    Raises:
+        UserError: weights that do not ship.
+    """
+    files = {name: find(name).read_bytes() for name in (WEIGHTS, START, SAME_LOSSES)}
+    digests = {name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in files.items()}
+    return {"words": [*EVALUATE, *words], "weights": digests}
 
 
 def measured_weights(folder: Path, words: Sequence[str]) -> Method:
@@ -44,10 +59,14 @@ def measured_weights(folder: Path, words: Sequence[str]) -> Method:
     Raises:
         UserError: the evaluation failed.
     """
-    if not (folder / records.RESULT).exists():
+    wanted, record = asked(words), folder / ASKED
+    known = record.exists() and (folder / records.RESULT).exists()
+    if not known or json.loads(record.read_text()) != wanted:
+        record.unlink(missing_ok=True)  # it must not vouch for what an interrupted evaluation leaves
         command = [sys.executable, "-m", "rscnet.run", *EVALUATE, f"output={folder}", *words]
         if subprocess.run(command).returncode:
             raise UserError(f"{' '.join(command[1:])}: failed; its message stands above")
+        records.write_json(record, wanted)
     runs, _ = find_runs([folder])
     return Method(WEIGHTS, runs)
 
@@ -124,7 +143,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweeps", nargs="*", type=Path, help="folders of sweeps, searched through")
-    parser.add_argument("--evaluation", type=Path, default=Path("outputs/results"), help="of the weights; reused")
+    parser.add_argument("--evaluation", type=Path, default=Path("outputs/results"), help="of the weights")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where results.md and results.json go")
     parser.add_argument("--words", nargs="*", default=[], help="for the evaluation, as people.test=100")
     arguments = parser.parse_args()

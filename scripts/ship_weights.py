@@ -1,6 +1,9 @@
 """Puts the network of a finished run into the package under a name, with a model card written from the run's records.
 
 python scripts/ship_weights.py <run folder> hr_small
+
+Only weights that the run's figures are of: the last ones of a training, or those that `task=evaluate` was given, which
+`--weights` names.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from rscnet import __version__, records
+from rscnet.callbacks.checkpoints import LAST
 from rscnet.config.fingerprint import portable, portable_words
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import save_safetensors
@@ -80,17 +84,20 @@ Errors in mm, acceleration error in m/s², jitter in 10 m/s³, of tracks of the 
 {rows}"""
 
 
-def card(name: str, folder: Path, config: dict[str, Any], parameters: float, recipe: str | None = None) -> str:
-    """The model card of a run.
+def card(
+    name: str, folder: Path, weights: Path, config: dict[str, Any], parameters: float, recipe: str | None = None
+) -> str:
+    """The model card of some weights, by the run that measured them.
 
     Raises:
-        UserError: a run that is not finished.
+        UserError: a run that is not finished, or whose figures are of other weights.
     """
     try:
         result = json.loads((folder / records.RESULT).read_text())
         origin = json.loads((folder / records.PROVENANCE).read_text())
     except OSError as error:
         raise UserError(f"{error.filename}: missing; ship the weights of a finished run") from None
+    _require_measured(folder, weights, result)
     return CARD.format(
         name=name,
         parameters=parameters / 1e6,
@@ -107,6 +114,19 @@ def card(name: str, folder: Path, config: dict[str, Any], parameters: float, rec
         version=__version__,
         results=_results(result, config["name"]),
     )
+
+
+def _require_measured(folder: Path, weights: Path, result: dict[str, Any]) -> None:
+    """Refuses weights that a run's figures are not of."""
+    evaluated = result.get("checkpoint")
+    if evaluated and "frames" in result:
+        return  # an evaluation of motion records the per-frame network, whatever refined its tracks
+    measured = Path(evaluated or folder / "checkpoints" / LAST)
+    if weights.resolve() != measured.resolve():
+        raise UserError(
+            f"{weights}: the figures of {folder} are of {measured}; ship those weights, or measure these by "
+            f"task=evaluate checkpoint={weights} output=<folder>, then ship <folder> with --weights {weights.resolve()}"
+        )
 
 
 def _results(result: dict[str, Any], name: str) -> str:
@@ -152,19 +172,18 @@ LOADERS = {
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="folder of a finished run")
     parser.add_argument("name", help="name under which checkpoint=<name> will find the weights")
-    parser.add_argument(
-        "--kind", choices=LOADERS, default=BODIES, help="kind of network; by default bodies"
-    )
+    parser.add_argument("--kind", choices=LOADERS, default=BODIES, help="kind of network; by default bodies")
     parser.add_argument("--recipe", help="commands that lead to the weights, where one is not all")
-    parser.add_argument("--weights", default="checkpoints/last.ckpt", help="which weights of the run (default: last)")
+    parser.add_argument("--weights", default=f"checkpoints/{LAST}", help="those that were measured (default: the last)")
     arguments = parser.parse_args()
+    weights = arguments.run / arguments.weights
     try:
-        network, config = LOADERS[arguments.kind](str(arguments.run / arguments.weights))
+        network, config = LOADERS[arguments.kind](str(weights))
         parameters = sum(p.numel() for p in network.parameters())
-        text = card(arguments.name, arguments.run, config, parameters, arguments.recipe)
+        text = card(arguments.name, arguments.run, weights, config, parameters, arguments.recipe)
         record = json.dumps({"config": portable(config), "version": __version__})
         path = SHIPPED / arguments.kind / f"{arguments.name}.safetensors"
         save_safetensors(path, network, {"rscnet": record}, half=True)

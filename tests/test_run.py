@@ -1,11 +1,9 @@
 """The entrypoint: every mistake is one clear line on stderr and exit code 1."""
 
-from pathlib import Path
-
 import pytest
 
 from rscnet.config.build import build, check_targets
-from rscnet.config.compose import compose, experiments
+from rscnet.config.compose import CONFIG_DIR, compose, experiments
 from rscnet.config.preflight import preflight
 from rscnet.errors import UserError
 from rscnet.run import main
@@ -15,7 +13,7 @@ RSC = ["experiment=rsc_full", "preset=smoke"]
 
 
 def test_every_preset_is_tried():
-    assert sorted(path.stem for path in Path("conf/preset").glob("*.yaml")) == PRESETS
+    assert sorted(path.stem for path in (CONFIG_DIR / "preset").glob("*.yaml")) == PRESETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)

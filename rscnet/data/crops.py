@@ -10,12 +10,15 @@ import math
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 SPIN_SCALE = 200.0
 """Pixels of a crop's side for a `scale` of one in SPIN's annotation files."""
+
+KEYPOINT_MARGIN = 0.1
+"""Keypoints of embedded people further than this outside [-1, 1] have confidence 0."""
 
 Affine = Float[np.ndarray, "3 3"]
 
@@ -49,6 +52,11 @@ def transform(points: Float[np.ndarray, "n 2"], matrix: Affine) -> Float[np.ndar
 def normalise_points(pixels: Float[np.ndarray, "n 2"], size: int) -> Float[np.ndarray, "n 2"]:
     """Pixels of a crop of `size` to [-1, 1]."""
     return pixels * (2 / size) - 1
+
+
+def within_margin(points: Float[np.ndarray, "*n 2"]) -> Bool[np.ndarray, "*n"]:
+    """Whether points in [-1, 1] coordinates lie in the crop or no further than `KEYPOINT_MARGIN` outside."""
+    return np.all(np.abs(points) <= 1 + KEYPOINT_MARGIN, axis=-1)
 
 
 def warp(image: UInt8[np.ndarray, "h w 3"], matrix: Affine, size: int) -> UInt8[np.ndarray, "s s 3"]:

@@ -14,6 +14,8 @@ from rscnet.data.sample import Sample
 class Recut:
     """Cuts a square out of a sample's picture, turned about its middle; labels follow.
 
+    Keypoints that then lie beyond `crops.KEYPOINT_MARGIN` have confidence 0, as in the generator's own crops.
+
     Args:
         side: least and greatest side of the square over that of the picture, drawn evenly in the logarithm.
         shift: greatest distance of its middle from that of the picture, along x and y, in sides of the picture.
@@ -39,6 +41,7 @@ class Recut:
         keypoints, joints, pose = sample.keypoints_2d.copy(), sample.joints_3d.copy(), sample.pose.copy()
         unit = crops.crop_matrix(middle, side, 1, rotation)
         keypoints[:, :2] = crops.normalise_points(crops.transform((keypoints[:, :2] + 1) / 2, unit), 1)
+        keypoints[~crops.within_margin(keypoints[:, :2]), 2] = 0
         crops.turn_body(pose, joints, rotation)
 
         def cut(values: np.ndarray, interpolation: int) -> np.ndarray:

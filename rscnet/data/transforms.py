@@ -21,6 +21,9 @@ class SeededTransforms:
         given = [transform for transform in (transforms or {}).values() if transform is not None]
         self._pipeline = A.Compose([*given]) if given else None
 
+    def __repr__(self) -> str:
+        return repr(self._pipeline)  # the same in every process, for keys of caches
+
     def __call__(self, image: UInt8[np.ndarray, "h w 3"], random: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
         if self._pipeline is None:
             return image

@@ -1,23 +1,22 @@
 """Ablations change what their cards say and nothing else."""
 
-from pathlib import Path
-
 import pytest
 import yaml
 
 from rscnet.config.ablation import check_ablation, difference
-from rscnet.config.compose import compose, compose_tree
+from rscnet.config.compose import CONFIG_DIR, compose, compose_tree
 from rscnet.config.fingerprint import digest, science
 from rscnet.config.preflight import preflight
 from rscnet.errors import UserError
 
-NAMES = sorted(path.stem for path in Path("conf/ablation").glob("*.yaml") if path.stem != "none")
+NAMES = sorted(path.stem for path in (CONFIG_DIR / "ablation").glob("*.yaml") if path.stem != "none")
+SWEEPS = sorted((CONFIG_DIR / "sweep").glob("ablation_*.yaml"))
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
 
 def base_of(name: str) -> list[str]:
     """What an ablation changes: the experiment of the sweep that runs it."""
-    for path in Path("conf/sweep").glob("ablation_*.yaml"):
+    for path in SWEEPS:
         params = yaml.safe_load(path.read_text())["hydra"]["sweeper"]["params"]
         if name in params["ablation"].split(","):
             return [f"experiment={params['experiment']}", "preset=smoke"]
@@ -36,7 +35,8 @@ def test_every_card_tells_the_truth_and_the_run_is_another_one(name):
 
 
 def test_every_sweep_names_ablations_that_exist():
-    for path in Path("conf/sweep").glob("ablation_*.yaml"):
+    assert SWEEPS
+    for path in SWEEPS:
         params = yaml.safe_load(path.read_text())["hydra"]["sweeper"]["params"]
         chosen = params["ablation"].split(",")
         assert len(set(chosen)) == len(chosen) > 1

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import albumentations as A
 import numpy as np
 import pytest
 import torch
@@ -8,7 +9,8 @@ from small_clips import steady_track
 from rscnet.body import BodyModel
 from rscnet.data.clip_module import ClipDataModule, ClipDataset, backwards, mirrored
 from rscnet.data.clips import Clip, EmbeddedClips, collate
-from rscnet.data.degradations import Bicubic
+from rscnet.data.degradations import Bicubic, Degradation
+from rscnet.data.low_quality import StillCamera
 from rscnet.data.plan import BatchKey, Curriculum
 from rscnet.errors import UserError
 from rscnet.losses.temporal import body_joints
@@ -35,7 +37,7 @@ class CountingNetwork:
         return Prediction(BodyParameters.from_rotations(rotations, betas, torch.ones(count, 3)), torch.zeros(count, 2))
 
 
-def clips(cache: Path, **changes) -> EmbeddedClips:
+def clips(cache: Path, degradation: Degradation | None = None, **changes) -> EmbeddedClips:
     settings = {
         "split": "train",
         "length": 2,
@@ -45,7 +47,7 @@ def clips(cache: Path, **changes) -> EmbeddedClips:
         "cache_dir": cache,
         "views": 3,
     }
-    return EmbeddedClips(BodyModel.embedded(), CountingNetwork(), Bicubic(), **(settings | changes))
+    return EmbeddedClips(BodyModel.embedded(), CountingNetwork(), degradation or Bicubic(), **(settings | changes))
 
 
 def test_clips_are_made_once_and_read_back(tmp_path: Path) -> None:
@@ -59,6 +61,17 @@ def test_clips_are_made_once_and_read_back(tmp_path: Path) -> None:
     assert made.truth.picture_camera[:, 1:].sub(24).abs().max() < 30  # somewhere in the picture
     np.testing.assert_allclose(made.views.crops[0, :, 2].mean(), 48, atol=4)
     assert made.views.crops[..., 2].min() >= 14
+
+
+def still(quality: int) -> StillCamera:
+    return StillCamera({"jpeg": A.ImageCompression(quality_range=(quality, quality), p=1.0), "gone": None})
+
+
+def test_one_folder_for_each_degradation(tmp_path: Path) -> None:
+    given = [Bicubic(), Bicubic(), still(30), still(30), still(90), Bicubic(antialias=False)]
+    folders = [clips(tmp_path, degradation)._folder for degradation in given]  # all alive, at addresses of their own
+    assert folders[0] == folders[1] and folders[2] == folders[3]
+    assert len(set(folders)) == 4
 
 
 def test_sizes_of_evaluation_stand_still_and_name_the_scale(tmp_path: Path) -> None:

@@ -27,6 +27,19 @@ def test_hand_computed():
     np.testing.assert_allclose(found.pose, sample.pose, atol=1e-5)
 
 
+def test_keypoints_far_outside_lose_their_confidence_and_none_gains_any():
+    keypoints = np.zeros((49, 3), np.float32)
+    # halves the side: 0.54 comes to 1.08, within the margin of 0.1, and 0.56 to 1.12, beyond it
+    keypoints[:5] = [[0.54, 0.2, 0.7], [0.56, 0.2, 0.7], [0.2, -0.56, 1.0], [0.1, 0.1, 0.0], [-0.54, -0.54, 1.0]]
+    sample = dataclasses.replace(people()[0], keypoints_2d=keypoints)
+    found = Recut(side=(0.5, 0.5), shift=0.0, rotation=0.0)(sample, generator(0))
+    np.testing.assert_allclose(found.keypoints_2d[:5, 2], [0.7, 0.0, 0.0, 0.0, 1.0])
+    np.testing.assert_allclose(found.keypoints_2d[1, :2], [1.12, 0.4], atol=1e-6)
+    np.testing.assert_array_equal(sample.keypoints_2d, keypoints)
+    wider = Recut(side=(2.0, 2.0), shift=0.0, rotation=0.0)(found, generator(0))
+    np.testing.assert_allclose(wider.keypoints_2d[:5, 2], [0.7, 0.0, 0.0, 0.0, 1.0])
+
+
 def test_pixels_by_hand():
     ramp = np.repeat(np.tile(np.arange(0, 160, 10, dtype=np.uint8), (16, 1))[..., None], 3, axis=-1)
     sample = dataclasses.replace(people()[0], image=ramp, parts=None)

@@ -10,7 +10,7 @@ from tiny_checkpoint import write_checkpoint
 from rscnet.errors import UserError
 from rscnet.joints import COCO_17, TRAINING_49, index_map
 from rscnet.predictor import Predictor
-from scripts.real_check import Person, evaluate, find_people, main, mean_pose
+from scripts.real_check import Person, evaluate, find_people, labelled_checkpoints, main, mean_pose
 
 COCO = Path(__file__).parents[1] / "data" / "coco"
 ANNOTATIONS = COCO / "person_keypoints_785.json"
@@ -75,3 +75,36 @@ def test_command_writes_table_and_pictures(weights, tmp_path, monkeypatch, capsy
     )
     assert {"rsc_full.png", "mean_pose.png"} <= {path.name for path in tmp_path.iterdir()}
     assert "1 people on photographs" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_checkpoints_keep_apart_what_their_names_do_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/net.safetensors", "b/net.safetensors", "a/net.ckpt", "r/x/seed0/last.ckpt", "r/y/seed0/last.ckpt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    Path("mean_pose.ckpt").touch()
+    for names, labels in (
+        (["rsc_small", "a/net.safetensors"], ["rsc_small", "net"]),
+        (["a/net.safetensors", "b/net.safetensors"], ["a/net.safetensors", "b/net.safetensors"]),
+        (["a/net.safetensors", "a/net.ckpt"], ["net.safetensors", "net.ckpt"]),
+        (["r/x/seed0", "r/y/seed0", "hr_small"], ["x/seed0", "y/seed0", "hr_small"]),
+        (["r/x/seed0/last.ckpt", "r/y/seed0/last.ckpt"], ["x/seed0/last.ckpt", "y/seed0/last.ckpt"]),
+        (["mean_pose.ckpt"], ["mean_pose.ckpt"]),  # the mean pose itself has that name
+    ):
+        assert labelled_checkpoints(names) == dict(zip(labels, names, strict=True))
+    [(label, _)] = labelled_checkpoints(["a/net.ckpt", "./a/net.ckpt"]).items()
+    assert label == "net"
+
+
+def test_weights_of_one_name_are_two_methods_with_pictures_of_their_own(weights, tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net.safetensors").write_bytes(weights.read_bytes())
+    files = [str(tmp_path / name / "net.safetensors") for name in ("a", "b")]
+    words = [str(ANNOTATIONS), str(COCO), *files, "--sizes", "24", "--output", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["real_check.py", *words])
+    main()
+    found = json.loads((tmp_path / "out/real_check.json").read_text())["methods"]
+    assert list(found) == ["a/net.safetensors", "b/net.safetensors", "mean_pose"]
+    for name in found:
+        assert (tmp_path / "out" / f"{name}.png").exists()

@@ -1,18 +1,26 @@
 """The results of the project, from run folders made by hand."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from run_folders import config, errors, small_sweep, write_run
 
+from scripts import results
 from scripts.results import main
 
 
 def evaluation(folder: Path) -> Path:
     rivals = {"mean_pose": errors(300, 300), "hr_small": errors(90, 200)}
-    return write_run(folder, config("rsc_small"), errors(100, 120), rivals)
+    return recorded(write_run(folder, config("rsc_small"), errors(100, 120), rivals))
+
+
+def recorded(folder: Path) -> Path:
+    """An evaluation of the shipped weights with the record that an earlier call left beside it."""
+    (folder / results.ASKED).write_text(json.dumps(results.asked([])))
+    return folder
 
 
 def write(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
@@ -54,7 +62,8 @@ def test_new_weights_leave_the_ablation_as_it_stands(tmp_path, monkeypatch):
     (sweep / "sweep.json").write_text(json.dumps({"words": ["sweep=ablation_components"]}))
     write(monkeypatch, sweep, "--evaluation", evaluation(tmp_path / "weights"), "--docs", docs)
     before = {name: (docs / name).read_text() for name in ("results.md", "results.json")}
-    better = write_run(tmp_path / "better", config("rsc_small"), errors(80, 90), {"mean_pose": errors(300, 300)})
+    rivals = {"mean_pose": errors(300, 300)}
+    better = recorded(write_run(tmp_path / "better", config("rsc_small"), errors(80, 90), rivals))
     write(monkeypatch, "--evaluation", better, "--docs", docs)
     after = {name: (docs / name).read_text() for name in before}
     (first, kept), (second, still) = (text["results.md"].split("\n## Ablation", 1) for text in (before, after))
@@ -70,3 +79,62 @@ def test_without_any_sweep_there_are_the_weights_alone(tmp_path, monkeypatch):
     write(monkeypatch, "--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs")
     assert "Ablation" not in (tmp_path / "docs/results.md").read_text()
     assert json.loads((tmp_path / "docs/results.json").read_text())["ablation"] == {}
+
+
+@pytest.fixture
+def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Commands of the evaluations that are asked for; the n-th measures n mm at 64 px."""
+    made: list[list[str]] = []
+
+    def run(command: list[str]) -> subprocess.CompletedProcess:
+        made.append(command)
+        folder = Path(next(word for word in command if word.startswith("output=")).removeprefix("output="))
+        result = json.loads((folder / "result.json").read_text())
+        (folder / "result.json").write_text(json.dumps(result | {"by_size": errors(len(made), 50)}))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return made
+
+
+def shown(docs: Path) -> float:
+    """MPJPE of the weights at 64 px."""
+    return json.loads((docs / "results.json").read_text())["mpjpe"]["rsc_small"]["64"]
+
+
+def test_other_words_are_evaluated_anew(tmp_path, monkeypatch, evaluations):
+    given = ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
+    write(monkeypatch, *given)
+    assert shown(tmp_path / "docs") == 100 and not evaluations
+    for _ in range(2):
+        write(monkeypatch, *given, "--words", "people.test=100")
+        assert shown(tmp_path / "docs") == 1 and len(evaluations) == 1
+    assert evaluations[0][-1] == "people.test=100"
+    assert "people.test=100" in (tmp_path / "docs/results.md").read_text()
+    write(monkeypatch, *given)
+    assert shown(tmp_path / "docs") == 2
+
+
+@pytest.mark.parametrize("name", ["rsc_small", "hr_small", "hr_distances"])
+def test_new_weights_are_evaluated_anew(name, tmp_path, monkeypatch, evaluations):
+    given = ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
+    new = tmp_path / "new.safetensors"
+    new.write_bytes(b"new weights")
+    original = results.find
+    monkeypatch.setattr(results, "find", lambda asked: new if asked == name else original(asked))
+    write(monkeypatch, *given)
+    assert shown(tmp_path / "docs") == len(evaluations) == 1
+
+
+def test_an_evaluation_that_nothing_is_known_of_or_that_stopped_is_made_anew(tmp_path, monkeypatch, evaluations):
+    folder = evaluation(tmp_path / "weights")
+    (folder / results.ASKED).unlink()
+    given = ["--evaluation", folder, "--docs", tmp_path / "docs"]
+    write(monkeypatch, *given)
+    assert shown(tmp_path / "docs") == 1
+    with monkeypatch.context() as failing:
+        failing.setattr(subprocess, "run", lambda command: subprocess.CompletedProcess(command, 1))
+        with pytest.raises(SystemExit, match="failed; its message stands above"):
+            write(failing, *given, "--words", "people.test=100")
+    write(monkeypatch, *given)
+    assert shown(tmp_path / "docs") == 2

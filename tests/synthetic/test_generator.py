@@ -1,3 +1,4 @@
+import json
 from dataclasses import fields
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from scipy import ndimage
 
 from rscnet.data.synthetic.generator import PersonGenerator, RenderedPeople
+from rscnet.errors import UserError
 from rscnet.geometry.cameras import project
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_54, TRAINING_49_FROM_SMPL_54
@@ -139,8 +141,43 @@ def test_the_person_is_drawn_where_the_mask_is(body):
     assert np.median(inside) <= 1
 
 
-@pytest.mark.parametrize("setting", [{"seed": 1}, {"split": "val"}, {"size": 36}, {"occlusion": 0.5}])
+BASE = {"size": 32, "seed": 0, "split": "train", "texture_size": 16}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"seed": 1},
+        {"split": "val"},
+        {"size": 36},
+        {"supersample": 1},
+        {"texture_size": 20},
+        {"views_per_person": 1},
+        {"occlusion": 0.5},
+        {"truncation": 0.5},
+        {"pose_noise": 1.5},
+        {"limb_mixing": 0.9},
+        {"everyday": 0.4},
+        {"clutter": 0.5},
+        {"company": 0.5},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
 def test_settings_name_everything_that_changes_pictures(body, setting):
-    base = {"size": 32, "seed": 0, "split": "train", "texture_size": 16}
-    assert PersonGenerator(body, **base).settings() == PersonGenerator(body, **base).settings()
-    assert PersonGenerator(body, **base).settings() != PersonGenerator(body, **(base | setting)).settings()
+    base = PersonGenerator(body, **BASE)
+    other = PersonGenerator(body, **(BASE | setting))
+    assert PersonGenerator(body, **BASE).settings() == base.settings() != other.settings()
+
+
+def test_whole_numbers_are_the_same_settings(body):
+    whole = {"pose_noise": 1, "limb_mixing": 1, "everyday": 1, "clutter": 1, "company": 1}
+    given = [PersonGenerator(body, **BASE, **whole), PersonGenerator(body, **BASE, **{k: 1.0 for k in whole})]
+    first, second = (json.dumps(one.settings()) for one in given)  # as caches are keyed
+    assert first == second
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_everyday_poses_are_for_training_alone(body, split):
+    PersonGenerator(body, **(BASE | {"split": split}), everyday=0.0)
+    with pytest.raises(UserError, match=rf"^synthetic people: everyday: expected 0 with split={split}, .*, got 0\.4$"):
+        PersonGenerator(body, **(BASE | {"split": split}), everyday=0.4)

@@ -1,4 +1,6 @@
+import errno
 import pickle
+import resource
 from dataclasses import fields
 from pathlib import Path
 
@@ -96,6 +98,47 @@ def test_a_damaged_cache_is_one_clear_line(body, tmp_path, damage):
     with pytest.raises(UserError) as caught:
         make(body, 8, tmp_path)
     assert str(path.parent) in str(caught.value) and "\n" not in str(caught.value) and "delete" in str(caught.value)
+
+
+def shard_cache(folder: Path, shards: int) -> cache.ShardCache:
+    """A cache of two records a shard, which say their index."""
+    found = cache.ShardCache(folder, {"split": "train"}, np.dtype([("index", np.int64)]), shard_size=2)
+    found.prepare(lambda indices: np.array([(i,) for i in indices], found.dtype), 2 * shards, workers=0)
+    return found
+
+
+def test_more_shards_than_files_may_be_open(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest, shards = max(int(path.name) for path in Path("/proc/self/fd").iterdir()), 300
+    found = shard_cache(tmp_path, shards)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + cache.MAPS_KEPT + 32, hard))
+    try:
+        for _ in range(2):
+            assert [int(found.record(i)["index"]) for i in range(2 * shards)] == list(range(2 * shards))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_shards_in_use_stay_mapped(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "MAPS_KEPT", 2)
+    found = shard_cache(tmp_path, 3)
+    mapped, original = [], found._mapped
+    monkeypatch.setattr(found, "_mapped", lambda shard: mapped.append(shard) or original(shard))
+    for shard in (0, 1, 0, 2, 0, 1):
+        found.record(2 * shard)
+    assert mapped == [0, 1, 2, 1]  # shard 1 made room for 2, for 0 was asked for later
+
+
+def test_too_many_open_files_are_not_called_damage(tmp_path, monkeypatch):
+    found = shard_cache(tmp_path, 1)
+
+    def full(*_: object, **__: object) -> np.ndarray:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "memmap", full)
+    with pytest.raises(UserError, match=r"cannot be read \(Too many open files\).*ulimit -n") as caught:
+        found.record(0)
+    assert "delete" not in str(caught.value) and "damaged" not in str(caught.value)
 
 
 def test_other_settings_use_another_folder(body, tmp_path):

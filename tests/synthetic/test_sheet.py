@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from rscnet.data.synthetic.sheet import LEFT, contact_sheet, lowered, people_sheet, with_keypoints
+from rscnet.data.synthetic.sheet import LEFT, contact_sheet, lowered, main, people_sheet, with_keypoints
 from rscnet.joints import TRAINING_49
 
 
@@ -28,3 +29,9 @@ def test_keypoints_are_drawn_where_they_are():
     drawn = with_keypoints(np.zeros((1, 40, 40, 3), np.uint8), points)
     assert tuple(drawn[0, 10, 30]) == LEFT
     assert not drawn[0, 20:].any() and not drawn[0, :, :20].any()  # points without confidence are left out
+
+
+def test_mistakes_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["sheet", str(tmp_path / "x.png"), "--split", "val", "--everyday", "0.5"])
+    with pytest.raises(SystemExit, match=r"^error: synthetic people: everyday: .*"):
+        main()

@@ -24,6 +24,7 @@ from rscnet.joints import ANNOTATION_24, SMPL_54, index_map
 
 PART_STRIDE = 4  # pixels per cell of the coarse part map
 BATCH = 64  # pictures asked of the generator at once
+MAPS_KEPT = 128  # shards mapped at a time: each takes one of the process's open files, often limited to 1024
 
 _ANNOTATION_FROM_54 = index_map(ANNOTATION_24, SMPL_54)
 
@@ -88,7 +89,8 @@ class ShardCache:
         self.shard_size = shard_size
         self.dtype = dtype
         self._described = described
-        self._open: dict[int, np.ndarray] = {}
+        self._open: dict[int, np.ndarray] = {}  # in the order of their last use
+        self._offsets: dict[int, int] = {}  # where records begin in shards whose header was read, which is slow
 
     def __getstate__(self) -> dict:
         return self.__dict__ | {"_open": {}}  # a process that receives the cache maps the files itself
@@ -101,20 +103,33 @@ class ShardCache:
         """The record of one picture.
 
         Raises:
-            UserError: its shard is missing or damaged.
+            UserError: its shard is missing, damaged or cannot be opened.
         """
         shard, row = divmod(index, self.shard_size)
-        if shard not in self._open:
-            self._open[shard] = self._mapped(shard)
-        return self._open[shard][row]
+        records = self._open.pop(shard, None)
+        if records is None:
+            if len(self._open) >= MAPS_KEPT:
+                del self._open[next(iter(self._open))]  # the one that was not asked for the longest
+            records = self._mapped(shard)
+        self._open[shard] = records
+        return records[row]
 
     def _mapped(self, shard: int) -> np.ndarray:
+        path, offset = self.path(shard), self._offsets.get(shard)
         try:
-            records = np.load(self.path(shard), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            if offset is not None:
+                return np.memmap(path, self.dtype, "r", offset, (self.shard_size,))
+            records = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (FileNotFoundError, ValueError, EOFError) as error:
             raise self._damaged(shard) from error
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be read ({error.strerror or error}); expected a file that this user may "
+                f"read and fewer open files than the limit (ulimit -n)"
+            ) from error
         if records.dtype != self.dtype or records.shape != (self.shard_size,):
             raise self._damaged(shard)
+        self._offsets[shard] = records.offset
         return records
 
     def _damaged(self, shard: int) -> UserError:
@@ -127,7 +142,7 @@ class ShardCache:
         """Render whatever is missing of the first `length` records, by `workers` processes (0 or 1: in this one).
 
         Raises:
-            UserError: the folder cannot be written, or a shard in it is damaged.
+            UserError: the folder cannot be written, or a shard in it is damaged or cannot be opened.
         """
         wanted = range(-(-length // self.shard_size))
         if not all(self.path(shard).exists() for shard in wanted):

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from rscnet.body import BodyModel
+from rscnet.data.crops import within_margin
 from rscnet.data.keys import generator as keyed_generator
 from rscnet.data.synthetic.backgrounds import background
 from rscnet.data.synthetic.cameras import Viewpoint
@@ -35,7 +36,6 @@ from rscnet.structures import BodyParameters
 GENERATOR_VERSION = 1  # raise it with every change that alters pixels or labels: caches are keyed by it
 GROUP = 16  # people posed at once; always padded to this many, so that no result depends on its neighbours
 MAX_BETA = 2.5
-KEYPOINT_MARGIN = 0.1  # keypoints further than this outside [-1, 1] have confidence 0
 PEOPLE_KEPT = 32  # textures kept in memory
 NEXT = 8  # people after a person who may be near them: their textures are needed soon anyway
 
@@ -60,12 +60,13 @@ class PersonGenerator:
         truncation: probability that the crop's border cuts the person.
         pose_noise: scale of the angular noise on library poses.
         limb_mixing: probability of limbs from a second pose.
-        everyday: probability of a pose that is on photographs but in no split's library; never in motion clips.
+        everyday: probability of a pose that is on photographs but in no split's library, for training people only;
+            never in motion clips.
         clutter: probability that the background is a heap of shapes.
         company: probability that other people are near; never in motion clips.
 
     Raises:
-        UserError: a share or an amount out of its range.
+        UserError: a share or an amount out of its range, or everyday poses outside training.
     """
 
     def __init__(
@@ -91,10 +92,14 @@ class PersonGenerator:
                 raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
         if pose_noise < 0:
             raise UserError(f"synthetic people: pose_noise: expected 0 or more, got {pose_noise}")
+        if everyday and split != "train":
+            raise UserError(
+                f"synthetic people: everyday: expected 0 with split={split}, its poses are training's, got {everyday}"
+            )
         self.body, self.size, self.seed, self.split = body, size, seed, split
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
-        self.pose_noise, self.limb_mixing = pose_noise, limb_mixing
+        self.pose_noise, self.limb_mixing = float(pose_noise), float(limb_mixing)  # 1 and 1.0 are one key of caches
         self.clutter, self.company, self.everyday = float(clutter), float(company), float(everyday)
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
@@ -227,7 +232,7 @@ class PersonGenerator:
             translation = np.stack([shot.viewpoint.translation(points) for shot, points in framed])
         translation = translation.astype(np.float32)
         keypoints = project(training, torch.from_numpy(translation)).numpy()
-        confidence = (np.abs(keypoints) <= 1 + KEYPOINT_MARGIN).all(-1, keepdims=True).astype(np.float32)
+        confidence = within_margin(keypoints)[..., None].astype(np.float32)
         layer, parts, uv = self.layers.draw(shots, people, vertices, translation, with_uv)
         stages = [self._stage(shot, (vertices, joints), i, translation[i]) for i, shot in enumerate(shots)]
         near = [[] for _ in shots] if moving else self._people_near(shots, stages)

@@ -16,6 +16,7 @@ from jaxtyping import Float32, UInt8
 from rscnet.body import BodyModel
 from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.data.synthetic.motion import SHARES
+from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24
 
 Pictures = UInt8[np.ndarray, "n s s 3"]
@@ -94,13 +95,16 @@ def main() -> None:
     parser.add_argument("--company", type=float, default=0.0, help="share of pictures with other people near")
     parser.add_argument("--pose-noise", type=float, default=1.0, help="scale of the noise on joint angles")
     parser.add_argument("--limb-mixing", type=float, default=0.5, help="share of people with limbs from a second pose")
-    parser.add_argument("--everyday", type=float, default=0.0, help="share of poses that no split's library has")
+    parser.add_argument("--everyday", type=float, default=0.0, help="share of poses in no library; train only")
     arguments = parser.parse_args()
-    generator = PersonGenerator(
-        BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
-        clutter=arguments.clutter, company=arguments.company,
-        pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
-    )  # fmt: skip
+    try:
+        generator = PersonGenerator(
+            BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
+            clutter=arguments.clutter, company=arguments.company,
+            pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
+        )  # fmt: skip
+    except UserError as error:
+        raise SystemExit(f"error: {error}") from None
     arguments.path.parent.mkdir(parents=True, exist_ok=True)
     draw = motion_sheet if arguments.motions else people_sheet if arguments.many else contact_sheet
     sheet = draw(generator)

@@ -41,9 +41,10 @@ class ResolutionSet:
                     f"range that follows it, got {high} in {[list(r) for r in self.ranges]}"
                 )
         if any(b >= a for a, b in zip(self.eval_sizes, self.eval_sizes[1:], strict=False)) or self.eval_sizes[-1] < 2:
+            sensible = sorted({s for s in self.eval_sizes if s > 1}, reverse=True)
             raise UserError(
-                f"resolution.eval: sizes must go strictly from high to low and be at least 2, got {self.eval_sizes}; "
-                f"did you mean {sorted({s for s in self.eval_sizes if s > 1}, reverse=True)}?"
+                f"resolution.eval: sizes must go strictly from high to low and be at least 2, got {self.eval_sizes}"
+                + (f"; did you mean {sensible}?" if sensible else "")
             )
 
     def __len__(self) -> int:

@@ -59,13 +59,16 @@ class Texturer:
         self._resolution = trained.resolution
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: str | Path, device: torch.device | str = "cpu") -> Self:
-        """The texturer of a weights file, a run folder, or of shipped weights by name.
+    def from_checkpoint(
+        cls, checkpoint: str | Path, device: torch.device | str = "cpu", smpl: str | None = None
+    ) -> Self:
+        """The texturer of a weights file, a run folder, or of shipped weights by name; `smpl` is the folder of the
+        licensed body files, for networks trained with them.
 
         Raises:
             UserError: nothing of that name, a damaged file, or another kind of model.
         """
-        return cls(load_texture(str(checkpoint)), device)
+        return cls(load_texture(str(checkpoint), smpl), device)
 
     def fits(self, body: BodyModel) -> bool:
         """Whether a body has the surface and the UV that the network was trained for."""

@@ -35,8 +35,9 @@ BODIES, TEXTURES, FEATURES, TEMPORAL = (
     "features",
     "temporal",
 )  # folders of shipped weights by kind of network
-OTHER_USE = {
-    BODIES: "checkpoint=", TEXTURES: "texture=", FEATURES: "texglo.judges", TEMPORAL: "temporal=learned",
+KINDS = {
+    BODIES: "a body network (checkpoint=)", TEXTURES: "a texture network (texture=)",
+    FEATURES: "a network of features (texglo.judges)", TEMPORAL: "a temporal network (temporal=learned)",
 }  # fmt: skip
 NETWORK = "network."
 LICENSED = "rscnet.body.licensed."
@@ -111,7 +112,7 @@ def find(name: str, kind: str = BODIES, key: str = "checkpoint") -> Path:
         return SHIPPED / kind / f"{name}.safetensors"
     others = [other for other in (BODIES, TEXTURES, FEATURES, TEMPORAL) if name in shipped(other)]
     if others:
-        raise UserError(f"{key}: '{name}' ships, but for {OTHER_USE[others[0]]}; expected one of {shipped(kind)}")
+        raise UserError(f"{key}: '{name}' is {KINDS[others[0]]}; expected one of {shipped(kind)}")
     names = ", ".join(shipped(kind)) or "none"
     raise UserError(f"{key}: '{name}' is no file, no run folder and no shipped weights (shipped: {names})")
 
@@ -127,7 +128,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if config is None:
         raise ForeignWeights(
             f"{path}: carries no rscnet configuration, so it was not written by rscnet; "
-            f"make a checkpoint of it with: python scripts/import_checkpoint.py {path}"
+            f"make a checkpoint of it with: python scripts/import_checkpoint.py {path} {path.stem}_rscnet.safetensors"
         )
     return _network(state), config
 

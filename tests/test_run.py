@@ -78,6 +78,18 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
             ["keypoint_head={_target_: rscnet.models.dense.DenseHead, _partial_: true, channels: 8, parts: 3}"],
             ["keypoint_head.parts: nothing teaches parts without keypoint_loss"],
         ),
+        (["trainer.accelerator=foo"], ["trainer.accelerator: expected one of auto, cpu, gpu", "got 'foo'"]),
+        (["trainer.devices=0"], ["trainer.devices: expected a number from 1"]),
+        (["model.network.projector=null"], ["model.network.projector: the contrastive loss compares its features"]),
+        (["data.train=null"], ["data.train: expected Source, got null"]),
+        (["degradation=null"], ["degradation=null: expected key=<name of a choice>"]),
+        (["paths.smpl=/data/SMPL (v1.1), é", "image_size=big"], ["image_size: "]),
+        (["init_from=/data/run=1/last.ckpt", "image_size=big"], ["image_size: "]),
+        (["resolution.eval=[0]"], ["resolution.eval: ", "got [0]"]),
+        (
+            ["loss.supervised.terms.pose._target_=rscnet.losses.supervised.Pos"],
+            ["loss.supervised.terms.pose._target_: cannot import", "supervised has no 'Pos', did you mean 'Pose'?"],
+        ),
         (["trainer.sync_batchnorm=true"], ["trainer.sync_batchnorm: works on GPUs only"]),
         (
             ["task=check", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=4"],

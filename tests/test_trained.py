@@ -41,7 +41,7 @@ def test_names_of_shipped_weights():
         assert find(name).is_file()
     with pytest.raises(UserError, match=r"'hr_smal' is no file, no run folder and no shipped weights"):
         find("hr_smal")
-    with pytest.raises(UserError, match=r"'temporal_small' ships, but for temporal=learned; expected one of \['hr_"):
+    with pytest.raises(UserError, match=r"'temporal_small' is a temporal network .*; expected one of \['hr_"):
         find("temporal_small")
 
 

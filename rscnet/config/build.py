@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 
 from rscnet.errors import UserError
 
@@ -22,6 +24,33 @@ FACTORIES = (
 )
 
 
+def locate(target: str) -> Any:
+    """The object at a dotted name.
+
+    Raises:
+        UserError: there is none, with the nearest name, or its module cannot be imported.
+    """
+    parts = target.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:end])
+        try:
+            found: Any = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and f"{name}.".startswith(f"{error.name}."):
+                continue
+            raise UserError(f"cannot import '{name}': {error}") from None
+        except Exception as error:
+            raise UserError(f"cannot import '{name}': {type(error).__name__}: {error}") from error
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                near = difflib.get_close_matches(part, dir(found), n=1)
+                hint = f", did you mean '{near[0]}'?" if near else ""
+                raise UserError(f"cannot import '{target}': {name} has no '{part}'{hint}")
+            found, name = getattr(found, part), f"{name}.{part}"
+        return found
+    raise UserError(f"cannot import '{target}': there is no module '{parts[0]}'")
+
+
 def forbidden(target: object) -> str | None:
     """Why a `_target_` may not be called, or None."""
     if str(target).startswith(ALLOWED_PREFIXES) and _makes_components(str(target)):
@@ -33,8 +62,8 @@ def forbidden(target: object) -> str | None:
 def _makes_components(target: str) -> bool:
     """Whether a name leads to a class of an allowed package, not through one to what it imports, or to a factory."""
     try:
-        found = get_object(target)
-    except Exception:  # no such thing: whoever builds it says so
+        found = locate(target)
+    except UserError:  # no such thing: whoever builds it says so
         return True
     return target in FACTORIES or (inspect.isclass(found) and f"{found.__module__}.".startswith(ALLOWED_PREFIXES))
 

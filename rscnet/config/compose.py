@@ -21,7 +21,7 @@ from rscnet.config.ablation import BASE, check_ablation
 from rscnet.config.schema import RunConfig, suggest, validate
 from rscnet.errors import UserError
 
-PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "tracks", "output")
+PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "tracks", "output", "init_from", "temporal.checkpoint")
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -95,15 +95,17 @@ def compose_tree(overrides: Sequence[str], resolve: bool = True) -> dict[str, An
 
 
 def _numbered(words: Sequence[str]) -> list[str]:
-    """The words that choose a number where conf/ has a folder of choices."""
+    """The words that choose a number or null where conf/ has a folder of choices."""
     parts = [(word, *word.lstrip("+").partition("=")) for word in words]
-    return [word for word, key, _, value in parts if (CONFIG_DIR / key).is_dir() and not value[:1].isalpha()]
+    chosen = [(word, value) for word, key, _, value in parts if (CONFIG_DIR / key).is_dir()]
+    return [word for word, value in chosen if value == "null" or not value[:1].isalpha()]
 
 
 def _verbatim_path(word: str) -> str:
     """A word that holds a path, quoted: brackets, commas, accents and `~` mean something else to Hydra or nothing."""
     key, _, value = word.partition("=")
-    if key not in PATH_KEYS or value in ("", "null") or value[0] in "'\"":
+    folder = key.startswith("paths.") and "${" not in value
+    if (key not in PATH_KEYS and not folder) or value in ("", "null") or value[0] in "'\"":
         return word
     value = os.path.expanduser(value).replace("${", "\\${")
     return key + "='" + re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + end[2].replace("'", "\\'"), value) + "'"

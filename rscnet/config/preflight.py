@@ -11,11 +11,11 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from hydra.utils import get_object
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
 
-from rscnet.config.build import forbidden
+from rscnet.config.build import forbidden, locate
 from rscnet.config.schema import RunConfig, suggest
 from rscnet.errors import UserError
 
@@ -66,10 +66,9 @@ def _signature_problems(node: Mapping[str, Any], path: str) -> list[tuple[str, s
     if not is_task and (problem := forbidden(target)):
         return [(f"{path}._target_", problem)]
     try:
-        function: Callable[..., Any] = get_object(target)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        return [(f"{path}._target_", f"cannot import '{target}': {reason}")]
+        function: Callable[..., Any] = locate(target)
+    except UserError as error:
+        return [(f"{path}._target_", str(error))]
     parameters = _parameters(function)
     known = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     open_ended = not parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -104,6 +103,9 @@ def _value_problems(path: str, annotation: Any, value: Any) -> Iterator[tuple[st
             adapter = TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
             # as JSON: strict with numbers and words, while a list may stand for a tuple and text for a path
             adapter.validate_json(json.dumps(value), strict=True)
+        except SchemaError:  # a protocol, which a component alone can be
+            if value is not None or NoneType not in get_args(annotation):
+                yield path, f"expected {_in_words(annotation)}, got {'null' if value is None else repr(value)}"
         except ValidationError:
             yield path, f"expected {_in_words(annotation)}, got {value!r}"
         except (PydanticUserError, TypeError):  # a type that pydantic does not know

@@ -9,12 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rscnet.config.stages import stage_problem
+from rscnet.config.trainer import trainer_problem
 from rscnet.data.boxes import LARGEST_SCALE
 from rscnet.errors import UserError
 from rscnet.resolution import ResolutionSet
-
-# of the trainer: they would end a run before its plan, which would count as complete all the same
-SHORTENING = ("limit_train_batches", "max_steps", "max_time", "max_epochs", "overfit_batches", "fast_dev_run")
 
 
 class Strict(BaseModel):
@@ -234,14 +232,18 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
         trainer = self.trainer.model_extra or {}
-        if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
-            raise ValueError("trainer.sync_batchnorm: works on GPUs only; leave it out with trainer.accelerator=cpu")
-        if problem := _trainer_problem(trainer):
+        if problem := trainer_problem(trainer):
             raise ValueError(problem)
         if self.keypoint_loss is not None and self.keypoint_head is None:
             raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         if self.keypoint_loss is None and self.keypoint_head and (self.keypoint_head.model_extra or {}).get("parts"):
             raise ValueError("keypoint_head.parts: nothing teaches parts without keypoint_loss; expected 0")
+        network = (self.model.model_extra or {}).get("network") or {}
+        contrastive = (self.loss.model_extra or {}).get("contrastive")
+        if contrastive is not None and "projector" in network and network["projector"] is None:
+            raise ValueError(
+                "model.network.projector: the contrastive loss compares its features; set loss.contrastive=null too"
+            )
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
         curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
         if problem := stage_problem(curriculum, loss, model, len(resolution)):
@@ -262,25 +264,6 @@ class RunConfig(Strict):
     def plain(self) -> dict[str, Any]:
         """Dictionaries, lists, strings and numbers only, with `_target_` keys: what checkpoints and files hold."""
         return self.model_dump(by_alias=True, mode="json")
-
-
-def _trainer_problem(trainer: dict[str, Any]) -> str | None:
-    """Trainer settings that the plan of a run does not go with."""
-    for key in SHORTENING:
-        if trainer.get(key) not in (None, False):
-            return (
-                f"trainer.{key}: a run goes to the end of its plan; preset=smoke, people.train and the epochs of "
-                "curriculum.stages make it shorter"
-            )
-    if trainer.get("accumulate_grad_batches") not in (None, 1):
-        return (
-            "trainer.accumulate_grad_batches: each batch of the plan is a step of the schedule; for less memory take a "
-            "smaller curriculum.batch_scale, or several devices, over which batches are spread"
-        )
-    logged = trainer.get("log_every_n_steps")
-    if logged is not None and (not isinstance(logged, int) or logged < 1):
-        return f"trainer.log_every_n_steps: expected a whole number from 1, got {logged!r}"
-    return None
 
 
 def validate(tree: dict[str, Any]) -> RunConfig:

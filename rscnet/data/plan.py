@@ -120,7 +120,7 @@ class Curriculum:
                     raise UserError(
                         f"curriculum: stage {number} asks for {stage.epochs:g} epochs in batches of "
                         f"{stage.batch_size}, but the data set has only {length} samples; "
-                        "lower batch_size or raise data.train.length"
+                        "lower the stage's batch_size or curriculum.batch_scale, or take more samples"
                     )
                 planned.append(Epoch(len(planned), number, stage.views, stage.batch_size, steps, step, stage.shown))
                 step += steps

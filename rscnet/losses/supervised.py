@@ -133,6 +133,8 @@ class CameraTranslation(nn.Module):
 class Vertices(nn.Module):
     """Absolute error of the vertices in metres, not translated; the paper's weight is zero."""
 
+    needs_truth = True
+
     def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
         assert truth is not None, "the vertex loss needs the posed ground truth (RSCObjective.needs_truth)"
         assert posed.vertices is not None and truth.vertices is not None, "bodies were posed without vertices"
@@ -166,7 +168,7 @@ class SupervisedLoss(nn.Module):
     @property
     def needs_truth(self) -> bool:
         """Whether an active term asks for the posed ground truth."""
-        return any(isinstance(term, Vertices) for term in self.terms.values())
+        return any(getattr(term, "needs_truth", False) for term in self.terms.values())
 
     def forward(
         self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None

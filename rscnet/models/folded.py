@@ -139,8 +139,9 @@ def folded_head(head: DenseHead) -> DenseHead:
 
 
 def folded(network: RSCNet) -> RSCNet:
-    """A network in evaluation mode with its encoder and head folded; it shares the other parts, and is for inference
-    only."""
-    encoder = FoldedResNet(network.encoder)
+    """A network in evaluation mode with its encoder and head folded; it shares the other parts (an encoder of one's own
+    is one of them), and is for inference only."""
+    own = not isinstance(network.encoder, ResolutionAwareResNet)
+    encoder = network.encoder if own else FoldedResNet(network.encoder)
     head = None if network.head is None else folded_head(network.head)
     return RSCNet(encoder, network.regressor, network.projector, head).eval()  # type: ignore[arg-type]

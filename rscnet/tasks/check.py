@@ -24,7 +24,7 @@ from rscnet.losses.schedules import LinearRamp
 from rscnet.models.rscnet import RSCNet
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import GENDERS
-from rscnet.tasks.common import build_data, require_optimizer, set_up_process
+from rscnet.tasks.common import build_data, require_optimizer, require_rivals, set_up_process
 from rscnet.tasks.estimate import estimate
 from rscnet.trained import find, initialise
 
@@ -58,6 +58,7 @@ def run(config: RunConfig) -> None:
     say(f"resolutions {resolution.ranges}, evaluated at {resolution.eval_sizes}")
     say(_schedule(data, resolution, plain["model"].get("ramp", "up")))
     if isinstance(module.network, RSCNet):
+        require_rivals(config)
         say(str(estimate(module.network, config.image_size, data.epochs)))
     if isinstance(data.train, SyntheticPeople):
         _check_disk(config, len(data.train))
@@ -159,5 +160,5 @@ def _check_disk(config: RunConfig, length: int) -> None:
     if free < needed:
         raise UserError(
             f"paths.cache: {folder} has {free / 1e9:.1f} GB free, the cache may need {needed / 1e9:.1f} GB; "
-            "lower data.train.length or set paths.cache to a larger disk"
+            "lower people.train or set paths.cache to a larger disk"
         )

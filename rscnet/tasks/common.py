@@ -25,7 +25,7 @@ from rscnet.learning.external import ExternalModule
 from rscnet.models.mean_body import MeanBodyNetwork
 from rscnet.protocol import Protocol
 from rscnet.structures import GENDERS
-from rscnet.trained import ForeignWeights, PredictsNoBodies, Trained, load_trained
+from rscnet.trained import ForeignWeights, PredictsNoBodies, Trained, find, load_trained
 
 
 def set_up_process(config: RunConfig) -> None:
@@ -135,6 +135,18 @@ class _OneSplit(pl.LightningDataModule):
 
     def test_dataloader(self) -> Any:
         return self._data.test_dataloader() if self._split == "test" else self._data.val_dataloader()
+
+
+def require_rivals(config: RunConfig) -> None:
+    """Looks for the weights of all rivals of a body network, so that a missing file is told before a run and not at
+    its end.
+
+    Raises:
+        UserError: nothing of that name.
+    """
+    for label, name in config.evaluation.rivals.items():
+        if name not in (None, "mean_pose", "init_from"):
+            find(str(name), key=f"evaluation.rivals.{label}")
 
 
 def rival(name: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:

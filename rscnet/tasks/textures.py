@@ -45,7 +45,7 @@ def run(config: RunConfig) -> float | None:
         UserError: no checkpoint, or one that does not fit.
     """
     set_up_process(config)
-    trained = load_texture(config.checkpoint or default_texture())
+    trained = load_texture(config.checkpoint or default_texture(), config.paths.smpl)
     plain = config.plain()
     folder = Path(config.output or Path(config.paths.output) / "evaluate" / trained.path.stem)
     say(f"checkpoint: {trained.path}; results go to {folder}")
@@ -86,7 +86,7 @@ def write_textures(
     methods: dict[str, Method] = {config.name: lambda batch: predict_maps(network, atlas, batch)}
     for label, name in config.evaluation.rivals.items():
         if name is not None:
-            methods[label] = _rival(name, atlas, data)
+            methods[label] = _rival(name, atlas, data, config.paths.smpl)
     network.cpu().eval()
     tables: dict[str, TextureTable] = {}
     for label, method in methods.items():
@@ -158,7 +158,7 @@ def texture_grid(method: Method, batch: TextureBatch, atlas: UVAtlas, sizes: lis
     return grid(cells, len(cells) // (len(batch.identity) * len({0, len(sizes) - 1})), labels)
 
 
-def _rival(name: str, atlas: UVAtlas, data: TextureDataModule) -> Method:
+def _rival(name: str, atlas: UVAtlas, data: TextureDataModule, smpl: str | None) -> Method:
     """A method to compare with: a baseline by name, or another texture network."""
     if name == "mean_texture":
         mean = data.mean_texture()
@@ -167,7 +167,7 @@ def _rival(name: str, atlas: UVAtlas, data: TextureDataModule) -> Method:
         return partial(_unprojected, atlas, None)
     if name == "unlit_unprojection":
         return partial(_unprojected, atlas, FittedLight())
-    other = load_texture(name)
+    other = load_texture(name, smpl)
     return lambda batch: predict_maps(other.network, atlas, batch)
 
 

@@ -22,8 +22,9 @@ from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
 from rscnet.memory import keep_freed_memory
 from rscnet.models.checkpoint import load_weights
+from rscnet.models.rscnet import RSCNet
 from rscnet.ranks import is_rank_zero, wait_for_all
-from rscnet.tasks.common import agreement, build_data, require_optimizer, set_up_process
+from rscnet.tasks.common import agreement, build_data, require_optimizer, require_rivals, set_up_process
 from rscnet.tasks.results import write_results
 from rscnet.trained import configuration, initialise
 
@@ -54,6 +55,8 @@ def run(config: RunConfig) -> float | None:
     data.require("train", "val")
     module: pl.LightningModule = build(plain["model"], "model")
     logged_every = plain["trainer"]["log_every_n_steps"]
+    if isinstance(getattr(module, "network", None), RSCNet):
+        require_rivals(config)
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ class Learned:
     """
 
     def __init__(self, checkpoint: str) -> None:
-        path = find(checkpoint, TEMPORAL)
+        path = find(checkpoint, TEMPORAL, "temporal.checkpoint")
         state, config = read(path)
         network = build(config["model"]["network"], "model.network")
         if not isinstance(network, TemporalRefiner):

@@ -35,7 +35,7 @@ class _Walker:
         return moved
 
     def meet(self, frame: int, box: Box) -> None:
-        now = np.asarray(box)
+        now = np.asarray(box, float)
         shift = (now[:2] + now[2:] / 2 - self.box[:2] - self.box[2:] / 2) / (frame - self.seen)
         self.speed = MEMORY * self.speed + (1 - MEMORY) * shift if len(self.track.boxes) > 1 else shift
         self.box, self.seen = now, frame

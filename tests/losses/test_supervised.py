@@ -256,6 +256,9 @@ def test_combination_skips_terms_without_weight(posed):
     expected = 5 * Keypoints2D()(posed, labels) + 0.1 * Betas()(posed, labels)
     torch.testing.assert_close(loss.total(values), expected)
     assert SupervisedLoss({"v": Vertices()}, {"v": 1.0}).needs_truth
+    mine = Pose()
+    mine.needs_truth = True  # type: ignore[assignment]  # as a class of one's own may say
+    assert SupervisedLoss({"mine": mine}, {"mine": 1.0}).needs_truth
 
 
 def test_joint_distances_are_switched_by_weight(posed, labelled):

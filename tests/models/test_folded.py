@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 from rscnet.models.dense import DenseHead
-from rscnet.models.folded import FoldedLayer, FoldedResNet, folded_head
+from rscnet.models.folded import FoldedLayer, FoldedResNet, folded, folded_head
+from rscnet.models.regressor import IterativeRegressor
 from rscnet.models.resnet import ResolutionAwareResNet
+from rscnet.models.rscnet import RSCNet
 
 SCALES = torch.tensor([4, 0, 3, 3, 1])
 
@@ -88,3 +90,22 @@ def test_a_folded_head_says_the_same(onednn: bool, refinement: bool, views: torc
     found, expected = quick(maps), head(maps)
     for name in ("heatmaps", "parts", "depths"):
         torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-4)
+
+
+class PooledPixels(nn.Module):
+    """A backbone of one's own: what README's contract asks for and no more."""
+
+    out_channels = 3
+
+    def forward(self, views: torch.Tensor, scale_index: torch.Tensor) -> torch.Tensor:
+        return nn.functional.avg_pool2d(views, 8) * (1 + scale_index[:, None, None, None])
+
+    def warm_start(self, source: int, target: int) -> None:
+        pass
+
+
+@torch.no_grad()
+def test_a_backbone_of_ones_own_stays_as_it_is(views: torch.Tensor) -> None:
+    means = {"mean_pose": torch.zeros(144), "mean_shape": torch.zeros(10), "mean_cam": torch.ones(3)}
+    network = RSCNet(PooledPixels(), IterativeRegressor(3, **means, hidden=8)).eval()  # type: ignore[arg-type]
+    assert torch.equal(folded(network)(views, SCALES).feature, network(views, SCALES).feature)

@@ -22,6 +22,12 @@ def test_a_tiny_fast_person_is_followed_without_overlap() -> None:
     assert [sorted(track.boxes) for track in tracks] == [list(range(6))]
 
 
+def test_boxes_of_whole_numbers_are_linked_as_others() -> None:
+    whole = {t: [(10 + 5 * t, 5, 3, 7)] for t in range(4)}
+    (track,) = link(whole, max_gap=2)
+    assert sorted(track.boxes) == [0, 1, 2, 3]
+
+
 def test_no_box_is_lost() -> None:
     random = np.random.default_rng(0)
     boxes = {

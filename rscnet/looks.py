@@ -1,5 +1,5 @@
-"""How often a trained network looks at a picture of a person: once as in the paper, in a mirror too, and again with the
-background out of focus; our extensions, for prediction alone."""
+"""How often a trained network looks at a picture of a person: once as in the paper; in other frames and a mirror too,
+and again with the background out of focus, which are our extensions, for prediction alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rscnet.data.focus import blur_background
 from rscnet.data.views import normalise
 from rscnet.losses.posed import pose_bodies
 from rscnet.models.mirrored import Mirrored
+from rscnet.models.reframed import Reframed
 from rscnet.render.silhouette import silhouettes
 from rscnet.structures import Prediction
 
@@ -27,12 +28,14 @@ class Looks:
         network: says a `Prediction` with camera of `(views, scale_index)`.
         body: poses the first answer.
         mirror: look in a mirror too, see `Mirrored`.
+        reframe: look at each of them in several frames, see `Reframed`.
         focus: look again at the picture blurred where the first answer has nobody near, and take the second answer. A
             picture in which the first has nobody at all is not blurred.
     """
 
-    def __init__(self, network: nn.Module, body: BodyModel, mirror: bool, focus: bool) -> None:
+    def __init__(self, network: nn.Module, body: BodyModel, mirror: bool, focus: bool, reframe: bool) -> None:
         self.body, self.focus = body, focus
+        network = Reframed(network) if reframe else network
         self._network = Mirrored(network) if mirror else network
 
     @torch.no_grad()

@@ -61,8 +61,8 @@ class Predictor:
         device: of torch, or auto for a GPU where there is one.
         box_scale: side of the square crop over the longer side of a person's box.
         bilinear: crops are brought to the network's size bilinearly, as the released demo does (spec section 10, Q4).
-        mirror, focus: look at each crop in a mirror too, and again with its background out of focus, see `Looks`; False
-            is the paper's. Each doubles the network's work.
+        mirror, focus, reframe: look at each crop in a mirror too, again with its background out of focus, and each time
+            in several frames, see `Looks`; False is the paper's. They double, double and quintuple the network's work.
 
     Raises:
         UserError: a device that does not exist here, or a scale that makes no crop.
@@ -76,16 +76,17 @@ class Predictor:
         bilinear: bool = False,
         mirror: bool = True,
         focus: bool = True,
+        reframe: bool = True,
     ) -> None:
         if not (isinstance(box_scale, Real) and 0 < box_scale <= LARGEST_SCALE):
             raise UserError(f"box_scale: expected a number above 0 and up to {LARGEST_SCALE:g}, got {box_scale!r}")
         self.trained, self.box_scale, self.bilinear, self.device = trained, box_scale, bilinear, _device(device)
-        self.mirror, self.focus = mirror, focus
+        self.mirror, self.focus, self.reframe = mirror, focus, reframe
         self.resolution = ResolutionSet(trained.ranges, [trained.image_size])
         network = trained.network.to(self.device).eval()
         network = folded(network) if isinstance(network, RSCNet) else network
         self._body = trained.body.to(self.device)
-        self._looks = Looks(network, self._body, mirror, focus)
+        self._looks = Looks(network, self._body, mirror, focus, reframe)
 
     @classmethod
     def from_checkpoint(
@@ -98,6 +99,7 @@ class Predictor:
         onnx: str | Path | None = None,
         mirror: bool = True,
         focus: bool = True,
+        reframe: bool = True,
     ) -> Self:
         """The predictor of a weights file, of a run folder (its last weights), or of shipped weights by name; `smpl` is
         the folder of the licensed body files, for networks trained with them. With `onnx`, a folder for the networks'
@@ -109,11 +111,12 @@ class Predictor:
         """
         trained = load_trained(str(checkpoint), smpl)
         if onnx is None:
-            return cls(trained, device, box_scale, bilinear, mirror, focus)
+            return cls(trained, device, box_scale, bilinear, mirror, focus, reframe)
         if _device(device).type != "cpu":
             raise UserError("prediction.runtime: onnx runs on the CPU; add trainer.accelerator=cpu or take torch")
         network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx))
-        return cls(replace(trained, network=network), "cpu", box_scale, bilinear, mirror, focus)  # type: ignore[arg-type]
+        trained = replace(trained, network=network)  # type: ignore[arg-type]
+        return cls(trained, "cpu", box_scale, bilinear, mirror, focus, reframe)
 
     @property
     def faces(self) -> Int[Tensor, "f 3"]:

@@ -117,7 +117,7 @@ def mean_pose(predictor: Predictor) -> Predictor:
     """Answers the mean body to every crop."""
     trained = predictor.trained
     mean = dataclasses.replace(trained, network=MeanBodyNetwork(trained.body))
-    return Predictor(mean, box_scale=predictor.box_scale, mirror=False, focus=False)
+    return Predictor(mean, box_scale=predictor.box_scale, mirror=False, focus=False, reframe=False)
 
 
 def labelled_checkpoints(names: Sequence[str]) -> dict[str, str]:
@@ -154,11 +154,14 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=6, help="labelled joints that a person must have")
     parser.add_argument("--no-mirror", dest="mirror", action="store_false", help="do not see crops in a mirror too")
     parser.add_argument("--no-focus", dest="focus", action="store_false", help="do not see crops again, blurred around")
+    parser.add_argument("--no-reframe", dest="reframe", action="store_false", help="see crops in one frame only")
     parser.add_argument("--output", type=Path, default=Path("outputs/real_check"))
     arguments = parser.parse_args()
     try:
         predictors = {
-            label: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus)
+            label: Predictor(
+                load_trained(name), mirror=arguments.mirror, focus=arguments.focus, reframe=arguments.reframe
+            )
             for label, name in labelled_checkpoints(arguments.checkpoints).items()
         }
         first = next(iter(predictors.values()))
@@ -180,6 +183,7 @@ def main() -> None:
             "threshold": arguments.threshold,
             "mirror": arguments.mirror,
             "focus": arguments.focus,
+            "reframe": arguments.reframe,
             "methods": tables,
         },
     )

@@ -221,7 +221,9 @@ def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypa
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     # the focused look has edges, where the last bit may decide a cell of an outline
-    slow, fast = (Predictor.from_checkpoint(checkpoint, "cpu", onnx=x, focus=False) for x in (None, tmp_path))
+    slow, fast = (
+        Predictor.from_checkpoint(checkpoint, "cpu", onnx=x, focus=False, reframe=False) for x in (None, tmp_path)
+    )
     wanted, found = (predictor.predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0] for predictor in (slow, fast))
     assert all(same(a, b) for a, b in zip(found, wanted, strict=True))
     focused = Predictor.from_checkpoint(checkpoint, "cpu", onnx=tmp_path).predict([PHOTO], [[SKIER, PARTLY_OUTSIDE]])[0]
@@ -237,14 +239,17 @@ def test_onnxruntime_sees_the_same_people(checkpoint, people, tmp_path, monkeypa
 
 
 def test_the_mirror_counts_half(checkpoint: Path, noise: np.ndarray) -> None:
-    once, twice = (Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror, focus=False) for mirror in (False, True))
+    once, twice = (
+        Predictor.from_checkpoint(checkpoint, "cpu", mirror=mirror, focus=False, reframe=False)
+        for mirror in (False, True)
+    )
     [[plain]], [[mean]], [[reflected]] = (
         predictor.predict([picture]) for predictor, picture in ((once, noise), (twice, noise), (once, noise[:, ::-1]))
     )
     assert not np.allclose(plain.betas, reflected.betas, atol=1e-5)
     np.testing.assert_allclose(mean.betas, (plain.betas + reflected.betas) / 2, atol=1e-5)
     usual = Predictor.from_checkpoint(checkpoint, "cpu")
-    assert usual.mirror and usual.focus
+    assert usual.mirror and usual.focus and usual.reframe
     [[again]] = usual.predict([noise])
     assert not np.allclose(again.betas, mean.betas, atol=1e-5)
 

@@ -141,6 +141,7 @@ class Prediction(Strict):
     box_scale: float = Field(gt=0, le=LARGEST_SCALE)
     mirror: bool
     focus: bool
+    reframe: bool
     runtime: Literal["torch", "onnx"]
     picture_size: int = Field(ge=16, le=4096)
     turntable: int = Field(ge=0)

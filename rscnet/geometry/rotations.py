@@ -101,6 +101,14 @@ def geodesic(
     return start @ axis_angle_to_matrix(share * turn)
 
 
+def mean_rotation(matrices: Float[Tensor, "k *b 3 3"], shares: Float[Tensor, "k *b"]) -> Float[Tensor, "*b 3 3"]:
+    """The rotation nearest to `k` others in the squares of their matrices, weighted by `shares` (Moakher, 2002)."""
+    left, _, right = torch.linalg.svd((shares[..., None, None] * matrices).sum(0))
+    turned = torch.ones_like(left[..., 0])
+    turned[..., 2] = torch.linalg.det(left @ right)
+    return left * turned[..., None, :] @ right
+
+
 def angle_between(first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b"]:
     """Radians of the turn from one rotation to another, 0 to pi."""
     cosine = ((first * second).sum((-2, -1)) - 1) / 2

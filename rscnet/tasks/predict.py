@@ -47,8 +47,9 @@ def run(config: RunConfig) -> None:
     boxes = None if config.boxes is None else BoxFile(config.boxes)
     set_up_process(config)
     renderer: Renderer = build(config.plain()["render"], "render")
-    again = not config.legacy.demo_bilinear
-    predictor = _predictor(config, config.prediction.mirror and again, config.prediction.focus and again)
+    looks = config.prediction
+    once = config.legacy.demo_bilinear
+    predictor = _predictor(config, *(asked and not once for asked in (looks.mirror, looks.focus, looks.reframe)))
     output = output_folder(config)
     texturing = Texturing(
         texturer_for(config, predictor), config.prediction.textured_views, config.prediction.one_person
@@ -80,7 +81,7 @@ def run(config: RunConfig) -> None:
         )
 
 
-def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False) -> Predictor:
+def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False, reframe: bool = False) -> Predictor:
     asked = (config.trainer.model_extra or {}).get("accelerator")
     device = {"cpu": "cpu", "gpu": "cuda", "cuda": "cuda"}.get(str(asked), "auto")
     onnx = Path(config.paths.cache) / "onnx" if config.prediction.runtime == "onnx" else None
@@ -93,6 +94,7 @@ def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False) -> 
         onnx,
         mirror,
         focus,
+        reframe,
     )
 
 
@@ -142,4 +144,5 @@ def _origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
         "box_scale": predictor.box_scale,
         "mirror": predictor.mirror,
         "focus": predictor.focus,
+        "reframe": predictor.reframe,
     }

@@ -64,8 +64,10 @@ def measure(sizes: Sizes) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         exported: Any = onnx_network(network, sizes.image, sizes.views, Path(folder))
     runtimes = {
-        "torch": Predictor(trained, "cpu", mirror=False, focus=False),
-        "onnx": Predictor(Trained(exported, module.body, plain, Path("benchmark")), "cpu", mirror=False, focus=False),
+        "torch": Predictor(trained, "cpu", mirror=False, focus=False, reframe=False),
+        "onnx": Predictor(
+            Trained(exported, module.body, plain, Path("benchmark")), "cpu", mirror=False, focus=False, reframe=False
+        ),
     }
     top, left, side = CORNER
     person = read_image(PHOTO)[top : top + side, left : left + side]

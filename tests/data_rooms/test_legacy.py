@@ -80,13 +80,21 @@ def test_the_demo_enlarges_bilinearly(tmp_path: Path, monkeypatch: pytest.Monkey
     Image.fromarray(corner).save(tmp_path / "a.png")
     asked = []
     monkeypatch.setattr(Predictor, "from_checkpoint", lambda *words: asked.append((words[4], *words[6:])) or _stop())
-    for words in ([], ["prediction.mirror=false"], ["prediction.focus=false"], ["legacy=official"], ["fps=25"]):
+    for words in (
+        [],
+        ["prediction.mirror=false"],
+        ["prediction.focus=false"],
+        ["prediction.reframe=false"],
+        ["legacy=official"],
+        ["fps=25"],
+    ):
         config = compose(["task=predict", "checkpoint=none", f"input={tmp_path}", f"output={tmp_path}", *words])
         with pytest.raises(UserError, match="enough"):
             predict.run(config)
     # and it looks once, as at videos
-    once = [(True, False, False), (False, False, False)]
-    assert asked == [(False, True, True), (False, False, True), (False, True, False), *once]
+    once = [(True, False, False, False), (False, False, False, False)]
+    without_one = [(False, *(i != left_out for i in range(3))) for left_out in range(3)]
+    assert asked == [(False, True, True, True), *without_one, *once]
 
 
 def _stop() -> None:

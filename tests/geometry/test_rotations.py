@@ -84,3 +84,16 @@ def test_the_shorter_way_and_its_angle_by_hand():
     torch.testing.assert_close(r.geodesic(a, b, torch.tensor([1.0, 0.0])), torch.stack([b[0], a[1]]))
     torch.testing.assert_close(r.angle_between(a, b), torch.tensor([0.6, 2 * torch.pi - 6]))
     assert float(r.angle_between(a, a).max()) < 1e-3
+
+
+def test_the_mean_of_rotations():
+    generator = torch.Generator().manual_seed(0)
+    middle = r.axis_angle_to_matrix(torch.randn(4, 3, generator=generator))
+    axis = torch.randn(4, 3, generator=generator)
+    turned = torch.stack([middle @ r.axis_angle_to_matrix(share * axis) for share in (-0.4, 0.0, 0.4)])
+    torch.testing.assert_close(r.mean_rotation(turned, torch.full((3, 4), 1 / 3)), middle)
+    first = torch.tensor([1.0, 0.0, 0.0])[:, None].expand(3, 4)
+    torch.testing.assert_close(r.mean_rotation(turned, first), turned[0])
+    # of opposite turns no mean is a reflection
+    opposed = torch.stack([torch.eye(3), r.axis_angle_to_matrix(torch.tensor([torch.pi, 0.0, 0.0]))])
+    assert torch.linalg.det(r.mean_rotation(opposed, torch.tensor([0.4, 0.6]))) == pytest.approx(1.0, abs=1e-5)

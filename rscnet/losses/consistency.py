@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rscnet.errors import UserError
-from rscnet.losses.pairs import PairWeights, check_pair_weights, pair_weights, scale_pairs
+from rscnet.losses.pairs import (
+    Direction,
+    PairWeights,
+    check_direction,
+    check_pair_weights,
+    pair_differences,
+    pair_weights,
+)
 from rscnet.losses.posed import PosedBodies
 
 
@@ -35,15 +39,14 @@ class ScaleConsistency(nn.Module):
         betas_weight: float = 0.001,
         camera_weight: float = 0.0001,
         pair_weights: PairWeights = "gap",
-        direction: Literal["high_to_low", "both"] = "high_to_low",
+        direction: Direction = "high_to_low",
     ) -> None:
         super().__init__()
         check_pair_weights(pair_weights, "loss.consistency")
-        if direction not in ("high_to_low", "both"):
-            raise UserError(f"loss.consistency: direction must be 'high_to_low' or 'both', got {direction!r}")
+        check_direction(direction, "loss.consistency")
         self.weights = {"pose": pose_weight, "betas": betas_weight, "camera": camera_weight}
         self.pair_weights: PairWeights = pair_weights
-        self.directional = direction == "high_to_low"
+        self.direction: Direction = direction
 
     def forward(self, posed: PosedBodies, views: int) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """Weighted total and the unweighted terms, both summed over pairs with the pairs' weights.
@@ -56,7 +59,5 @@ class ScaleConsistency(nn.Module):
         return total, terms
 
     def _pairs(self, values: Float[Tensor, "k n *d"]) -> Float[Tensor, ""]:
-        high, low = scale_pairs(len(values), values.device)
-        teacher = values.detach() if self.directional else values
-        per_pair = (values[low] - teacher[high]).square().flatten(1).mean(1)
+        per_pair = pair_differences(values, self.direction).square().flatten(1).mean(1)
         return (pair_weights(len(values), self.pair_weights, values.device) * per_pair).sum()

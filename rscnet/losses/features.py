@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rscnet.errors import UserError
 from rscnet.losses.contrastive import ContrastiveLoss
-from rscnet.losses.pairs import PairWeights, check_pair_weights, pair_weights, scale_pairs
+from rscnet.losses.pairs import (
+    Direction,
+    PairWeights,
+    check_direction,
+    check_pair_weights,
+    pair_differences,
+    pair_weights,
+)
 
 
 class FeatureConsistency(nn.Module):
@@ -29,22 +33,17 @@ class FeatureConsistency(nn.Module):
         UserError: an unknown choice.
     """
 
-    def __init__(
-        self, pair_weights: PairWeights = "gap", direction: Literal["high_to_low", "both"] = "high_to_low"
-    ) -> None:
+    def __init__(self, pair_weights: PairWeights = "gap", direction: Direction = "high_to_low") -> None:
         super().__init__()
         check_pair_weights(pair_weights, "loss.consistency")
-        if direction not in ("high_to_low", "both"):
-            raise UserError(f"loss.consistency: direction must be 'high_to_low' or 'both', got {direction!r}")
+        check_direction(direction, "loss.consistency")
         self.pair_weights: PairWeights = pair_weights
-        self.directional = direction == "high_to_low"
+        self.direction: Direction = direction
 
     def forward(self, feature: Float[Tensor, "m c"], views: int) -> Float[Tensor, ""]:
         """Sum over pairs with the pairs' weights of the mean over samples; rows are view-major, high to low."""
         unit = F.normalize(feature.float(), dim=-1).unflatten(0, (views, -1))
-        high, low = scale_pairs(views, feature.device)
-        teacher = unit.detach() if self.directional else unit
-        per_pair = (unit[low] - teacher[high]).square().sum(-1).mean(-1)
+        per_pair = pair_differences(unit, self.direction).square().sum(-1).mean(-1)
         return (pair_weights(views, self.pair_weights, feature.device) * per_pair).sum()
 
 

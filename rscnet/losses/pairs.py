@@ -9,6 +9,7 @@ from torch import Tensor
 from rscnet.errors import UserError
 
 PairWeights = Literal["gap", "inverse_gap", "uniform"]
+Direction = Literal["high_to_low", "both"]
 
 
 def scale_pairs(views: int, device: torch.device | None = None) -> tuple[Int[Tensor, "p"], Int[Tensor, "p"]]:
@@ -27,6 +28,19 @@ def pair_weights(views: int, kind: PairWeights, device: torch.device | None = No
     gap = (low - high).float()
     weights = {"gap": gap, "inverse_gap": 1 / gap, "uniform": torch.ones_like(gap)}[kind]
     return weights * (views**2 - 1) / (6 * weights.sum().clamp(min=1))
+
+
+def pair_differences(values: Float[Tensor, "k n *d"], direction: Direction) -> Float[Tensor, "p n *d"]:
+    """Low less high of all `scale_pairs`; `high_to_low` lets no gradient into the higher resolution."""
+    high, low = scale_pairs(len(values), values.device)
+    teacher = values.detach() if direction == "high_to_low" else values
+    return values[low] - teacher[high]
+
+
+def check_direction(direction: str, field: str) -> None:
+    """Raise a UserError for a direction that does not exist."""
+    if direction not in Direction.__args__:  # type: ignore[attr-defined]
+        raise UserError(f"{field}: direction must be 'high_to_low' or 'both', got {direction!r}")
 
 
 def check_pair_weights(kind: str, field: str) -> None:

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from rscnet import records
 from rscnet.body.model import BodyModel
 from rscnet.callbacks.errors import ResolutionErrors
 from rscnet.callbacks.progress import Progress
@@ -17,6 +18,7 @@ from rscnet.callbacks.ranks import RankAgreement
 from rscnet.config.build import build
 from rscnet.config.fingerprint import digest
 from rscnet.config.schema import RunConfig
+from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.views import sequences_of
 from rscnet.errors import UserError
@@ -135,6 +137,16 @@ class _OneSplit(pl.LightningDataModule):
 
     def test_dataloader(self) -> Any:
         return self._data.test_dataloader() if self._split == "test" else self._data.val_dataloader()
+
+
+def evaluation_folder(config: RunConfig, what: str, name: str) -> Path:
+    """Where an evaluation of `what` (as told) leaves its results: `output`, else by `name`; with its configuration and
+    provenance."""
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
+    say(f"{what}; results go to {folder}")
+    records.write_config(folder, config.plain())
+    records.write_json(folder / records.PROVENANCE, records.provenance())
+    return folder
 
 
 def require_rivals(config: RunConfig) -> None:

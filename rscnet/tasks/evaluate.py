@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rscnet import records
 from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
-from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.tasks import textures
-from rscnet.tasks.common import build_data, data_for, set_up_process
+from rscnet.tasks.common import build_data, data_for, evaluation_folder, set_up_process
 from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.results import checkpoint_name, write_tables
 from rscnet.trained import load_trained, shipped
@@ -43,10 +39,7 @@ def run(config: RunConfig) -> float | None:
         return _evaluate_motion(config)
     trained = load_trained(config.checkpoint, config.paths.smpl)
     name = checkpoint_name(trained)
-    folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
-    say(f"checkpoint: {trained.path}; results go to {folder}")
-    records.write_config(folder, config.plain())
-    records.write_json(folder / records.PROVENANCE, records.provenance())
+    folder = evaluation_folder(config, f"checkpoint: {trained.path}", name)
     data = data_for(trained, config.plain())
     extra = {"checkpoint": str(trained.path)}
     with evaluation_mirrors(config.plain(), folder) as opened:
@@ -60,10 +53,7 @@ def _evaluate_external(config: RunConfig) -> float:
     set_up_process(config)
     plain = config.plain()
     module: ExternalModule = build(plain["model"], "model")
-    folder = Path(config.output or Path(config.paths.output) / "evaluate" / module.name.replace(":", "."))
-    say(f"model: {module.name}; results go to {folder}")
-    records.write_config(folder, plain)
-    records.write_json(folder / records.PROVENANCE, records.provenance())
+    folder = evaluation_folder(config, f"model: {module.name}", module.name.replace(":", "."))
     with evaluation_mirrors(plain, folder) as opened:
         extra = {"model": module.name}
         tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), extra)
@@ -74,10 +64,7 @@ def _evaluate_external(config: RunConfig) -> float:
 def _evaluate_motion(config: RunConfig) -> float:
     """All back-ends of temporal refinement on clips as `checkpoint` sees them; the figure is the chosen one's."""
     chosen = str((config.temporal.model_extra or {}).get("checkpoint") or config.temporal.target.rsplit(".", 1)[-1])
-    folder = Path(config.output or Path(config.paths.output) / "evaluate" / "temporal")
-    say(f"checkpoint: {config.checkpoint}; results go to {folder}")
-    records.write_config(folder, config.plain())
-    records.write_json(folder / records.PROVENANCE, records.provenance())
+    folder = evaluation_folder(config, f"checkpoint: {config.checkpoint}", "temporal")
     found, nodes = backends(config), config.plain()["evaluation"]["backends"]
     name = next((label for label, node in nodes.items() if node == config.plain()["temporal"]), f"temporal ({chosen})")
     if name not in found:

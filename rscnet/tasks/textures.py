@@ -28,7 +28,7 @@ from rscnet.render.atlas import UVAtlas, unproject, visible_texture
 from rscnet.render.light import FittedLight
 from rscnet.render.pictures import Picture, grid
 from rscnet.structures import TextureBatch
-from rscnet.tasks.common import set_up_process
+from rscnet.tasks.common import evaluation_folder, set_up_process
 from rscnet.trained import TEXTURES, TrainedTexture, load_texture, shipped
 
 GRID, HEIGHT = "textures.png", 192
@@ -47,10 +47,7 @@ def run(config: RunConfig) -> float | None:
     set_up_process(config)
     trained = load_texture(config.checkpoint or default_texture(), config.paths.smpl)
     plain = config.plain()
-    folder = Path(config.output or Path(config.paths.output) / "evaluate" / trained.path.stem)
-    say(f"checkpoint: {trained.path}; results go to {folder}")
-    records.write_config(folder, plain)
-    records.write_json(folder / records.PROVENANCE, records.provenance())
+    folder = evaluation_folder(config, f"checkpoint: {trained.path}", trained.path.stem)
     data: TextureDataModule = build(_data_node(trained, plain), "data")
     extra = {"checkpoint": str(trained.path)}
     with evaluation_mirrors(plain, folder) as opened:

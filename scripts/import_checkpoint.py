@@ -28,6 +28,7 @@ NETWORK = {
         "model.network.regressor.relu=false",
         "model.network.encoder.resolution_aware=false",
         "model.network.projector=null",
+        "loss.contrastive=null",
     ],
     "torchvision": [],
 }

@@ -239,14 +239,13 @@ class RunConfig(Strict):
             raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         if self.keypoint_loss is None and self.keypoint_head and (self.keypoint_head.model_extra or {}).get("parts"):
             raise ValueError("keypoint_head.parts: nothing teaches parts without keypoint_loss; expected 0")
-        network = (self.model.model_extra or {}).get("network") or {}
-        contrastive = (self.loss.model_extra or {}).get("contrastive")
-        if contrastive is not None and "projector" in network and network["projector"] is None:
+        curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
+        network = model.get("network") or {}
+        if loss.get("contrastive") is not None and "projector" in network and network["projector"] is None:
             raise ValueError(
                 "model.network.projector: the contrastive loss compares its features; set loss.contrastive=null too"
             )
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
-        curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
         if problem := stage_problem(curriculum, loss, model, len(resolution)):
             raise ValueError(problem)
         if resolution.full_size > self.image_size:

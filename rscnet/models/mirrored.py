@@ -35,8 +35,13 @@ class Mirrored(nn.Module):
         both = self.network(torch.cat([views, views.flip(-1)]), scale_index.repeat(2))
         seen, reflected = both.parameters[: len(views)], mirrored_body(both.parameters[len(views) :])
         apart = angle_between(seen.global_orient, reflected.global_orient)[:, 0]
-        share = 0.5 * ((OPPOSED - apart) / (OPPOSED - ALIKE)).clamp(0, 1)
+        share = 0.5 * likeness(apart)
         return Prediction(between(seen, reflected, share), both.feature[: len(views)])
+
+
+def likeness(apart: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
+    """How far answers that turn a person `apart` (radians) count together: 1 up to `ALIKE`, 0 from `OPPOSED` on."""
+    return ((OPPOSED - apart) / (OPPOSED - ALIKE)).clamp(0, 1)
 
 
 def mirrored_body(body: BodyParameters) -> BodyParameters:

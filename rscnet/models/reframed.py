@@ -10,7 +10,7 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from rscnet.geometry.cameras import crop_to_picture, picture_to_crop
 from rscnet.geometry.rotations import angle_between, mean_rotation
-from rscnet.models.mirrored import ALIKE, OPPOSED
+from rscnet.models.mirrored import likeness
 from rscnet.structures import BodyParameters, Prediction
 
 WHOLE = (0.0, 0.0, 1.0)
@@ -67,7 +67,7 @@ def agreement(orient: Float[Tensor, "k n 3 3"]) -> Float[Tensor, "k n"]:
     apart = angle_between(orient[:, None], orient[None])
     middle = apart.sum(0).argmin(0)
     near = apart[middle, :, torch.arange(len(middle), device=orient.device)].T
-    shares = ((OPPOSED - near) / (OPPOSED - ALIKE)).clamp(0, 1)
+    shares = likeness(near)
     return shares / shares.sum(0)
 
 

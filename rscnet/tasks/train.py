@@ -78,11 +78,11 @@ def _measured_as_asked(config: RunConfig, folder: Path) -> bool:
     """Whether a run has its result, measured on the split and at the sizes that are asked for now. Neither is part of
     a run's identity, so that its training need not be repeated for others."""
     path = folder / records.RESULT
-    result = json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return False
+    result = json.loads(path.read_text())
     sizes = [str(size) for size in config.resolution.eval]
-    return path.exists() and (
-        not result["by_size"] or (list(result["by_size"]) == sizes and result["split"] == config.evaluation.split)
-    )
+    return not result["by_size"] or (list(result["by_size"]) == sizes and result["split"] == config.evaluation.split)
 
 
 def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:

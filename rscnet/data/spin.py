@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
 
 from rscnet.data import crops
 from rscnet.data.annotations import ROWS, read_annotations, sequence_names
@@ -102,6 +102,13 @@ class SpinAnnotations:
         self.prepare()
         assert self._fields is not None
         return self._fields
+
+    @property
+    def labelled(self) -> Bool[np.ndarray, "n"]:
+        """Which samples have a body as a label: SMPL's parameters."""
+        if self.ignore_3d or not {"pose", "shape"} <= self.fields.keys():
+            return np.zeros(len(self), bool)
+        return self.fields.get("has_smpl", np.ones(len(self)))[: len(self)].astype(bool)
 
     @property
     def sequences(self) -> np.ndarray:

@@ -20,12 +20,21 @@ from rscnet.data.mixture import Mixture
 from rscnet.data.spin import SpinAnnotations
 from rscnet.data.synthetic.people import SyntheticPeople
 from rscnet.errors import UserError
+from rscnet.learning.texglo import TexGloModule
 from rscnet.losses.schedules import LinearRamp
 from rscnet.models.rscnet import RSCNet
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import GENDERS
-from rscnet.tasks.common import build_data, require_optimizer, require_rivals, set_up_process
+from rscnet.tasks.common import (
+    build_data,
+    require_optimizer,
+    require_rivals,
+    set_up_process,
+    sources_of,
+    tell_foreign_labels,
+)
 from rscnet.tasks.estimate import estimate
+from rscnet.tasks.textures import require_judges
 from rscnet.trained import find, initialise
 
 BYTES_PER_PICTURE = 45_000
@@ -55,11 +64,14 @@ def run(config: RunConfig) -> None:
     sets = _annotated_sets(data)
     if sets.row_count:
         say(sets)
+        tell_foreign_labels(plain, data)
     say(f"resolutions {resolution.ranges}, evaluated at {resolution.eval_sizes}")
     say(_schedule(data, resolution, plain["model"].get("ramp", "up")))
     if isinstance(module.network, RSCNet):
         require_rivals(config)
         say(str(estimate(module.network, config.image_size, data.epochs)))
+    elif isinstance(module, TexGloModule):
+        require_judges(config)
     if isinstance(data.train, SyntheticPeople):
         _check_disk(config, len(data.train))
     _check_processes(plain["trainer"], data)
@@ -103,16 +115,14 @@ def _annotated_sets(data: PeopleDataModule) -> Table:
         shown.add_column(title, justify="left" if title in ("split", "set") else "right")
     for split in ("train", "val", "test"):
         source = getattr(data, split)
-        sources = source.sources if isinstance(source, Mixture) else {"": source}
-        for key, one in sources.items():
+        for key, one in sources_of(source).items():
             if not isinstance(one, SpinAnnotations):
                 continue
             one[0]  # a picture that cannot be read is told now
             count, fields = len(one), {name: values[: len(one)] for name, values in one.fields.items()}
-            labelled = fields.get("has_smpl", np.ones(count)).astype(bool) & ({"pose", "shape"} <= fields.keys())
             located = (fields["S"][..., 3] > 0).any(1) if "S" in fields else np.zeros(count)
             share = f"{100 * source.shares[key]:.1f} %" if isinstance(source, Mixture) else ""
-            shown.add_row(split, one.name, f"{count:,}", f"{labelled.sum():,}", f"{located.sum():.0f}", share)
+            shown.add_row(split, one.name, f"{count:,}", f"{one.labelled.sum():,}", f"{located.sum():.0f}", share)
     return shown
 
 

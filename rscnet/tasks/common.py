@@ -20,7 +20,9 @@ from rscnet.config.fingerprint import digest
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
-from rscnet.data.views import sequences_of
+from rscnet.data.mixture import Mixture
+from rscnet.data.spin import SpinAnnotations
+from rscnet.data.views import Source, sequences_of
 from rscnet.errors import UserError
 from rscnet.learning.evaluation import EvaluationModule
 from rscnet.learning.external import ExternalModule
@@ -57,6 +59,25 @@ def values_of(node: dict[str, Any]) -> str:
 def build_data(plain: dict[str, Any]) -> PeopleDataModule:
     """The data module of a plain configuration."""
     return build(plain["data"], "data")
+
+
+def sources_of(source: Source) -> dict[str, Source]:
+    """The sources of a mixture by name; another source is its own only one, without a name."""
+    return dict(source.sources) if isinstance(source, Mixture) else {"": source}
+
+
+def tell_foreign_labels(plain: dict[str, Any], data: PeopleDataModule) -> None:
+    """Says so where the body is the embedded one and samples are labelled with SMPL's: poses carry over, lengths of
+    bones and shapes do not."""
+    if not plain["body"]["_target_"].endswith(".embedded_body"):
+        return
+    for split in ("train", "val", "test"):
+        for one in sources_of(getattr(data, split)).values():
+            if isinstance(one, SpinAnnotations) and one.labelled.any():
+                say(
+                    f"note: data.{split}: {one.labelled.sum():,} bodies of {one.name} are SMPL's, body=embedded has "
+                    f"other proportions and shapes; body=smpl paths.smpl=<folder> poses them as meant (docs/smpl.md)"
+                )
 
 
 def data_for(trained: Trained, plain: dict[str, Any]) -> PeopleDataModule:

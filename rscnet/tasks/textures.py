@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 from rich.table import Table
+from torch import nn
 from torch.nn.functional import interpolate
 
 from rscnet import records
@@ -32,6 +33,7 @@ from rscnet.tasks.common import evaluation_folder, set_up_process
 from rscnet.trained import TEXTURES, TrainedTexture, load_texture, shipped
 
 GRID, HEIGHT = "textures.png", 192
+BASELINES = ("mean_texture", "unprojection", "unlit_unprojection")
 LOWER_IS_BETTER = ("lpips",)
 
 
@@ -74,12 +76,7 @@ def write_textures(
     split, plain = config.evaluation.split, config.plain()
     data.prepare(split, "train")
     atlas, sizes = UVAtlas(body, data.uv_size), data.resolution.eval_sizes
-    judges = {
-        name: build(node, f"texglo.judges.{name}").eval()
-        for name, node in plain["texglo"]["judges"].items()
-        if node is not None
-    }
-    errors = TextureErrors(atlas, judges, plain["model"].get("per_vertex", False))
+    errors = TextureErrors(atlas, _judges(plain), plain["model"].get("per_vertex", False))
     methods: dict[str, Method] = {config.name: lambda batch: predict_maps(network, atlas, batch)}
     for label, name in config.evaluation.rivals.items():
         if name is not None:
@@ -109,6 +106,25 @@ def write_textures(
     records.write_json(folder / records.RESULT, result)
     say(f"written to {folder}: {records.RESULT}" + (f", {GRID}" if count else ""))
     return tables
+
+
+def require_judges(config: RunConfig) -> None:
+    """Loads everything that a texture network is measured by and beside, so that a missing file is told before a run
+    and not at its end.
+
+    Raises:
+        UserError: weights of a judge or a rival that are missing or damaged.
+    """
+    with torch.random.fork_rng(devices=[]):  # networks draw weights before they load theirs
+        _judges(config.plain())
+    for name in config.evaluation.rivals.values():
+        if name is not None and name not in BASELINES:
+            load_texture(name, config.paths.smpl)
+
+
+def _judges(plain: Mapping[str, Any]) -> dict[str, nn.Module]:
+    nodes = plain["texglo"]["judges"].items()
+    return {name: build(node, f"texglo.judges.{name}").eval() for name, node in nodes if node is not None}
 
 
 def table(tables: Mapping[str, TextureTable]) -> Table:

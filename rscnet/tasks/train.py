@@ -18,14 +18,23 @@ from rscnet.config.fingerprint import run_folder
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
 from rscnet.memory import keep_freed_memory
 from rscnet.models.checkpoint import load_weights
 from rscnet.models.rscnet import RSCNet
 from rscnet.ranks import is_rank_zero, wait_for_all
-from rscnet.tasks.common import agreement, build_data, require_optimizer, require_rivals, set_up_process
+from rscnet.tasks.common import (
+    agreement,
+    build_data,
+    require_optimizer,
+    require_rivals,
+    set_up_process,
+    tell_foreign_labels,
+)
 from rscnet.tasks.results import write_results
+from rscnet.tasks.textures import require_judges
 from rscnet.trained import configuration, initialise
 
 
@@ -53,10 +62,13 @@ def run(config: RunConfig) -> float | None:
     require_optimizer(plain)
     data = build_data(plain)
     data.require("train", "val")
+    tell_foreign_labels(plain, data)
     module: pl.LightningModule = build(plain["model"], "model")
     logged_every = plain["trainer"]["log_every_n_steps"]
     if isinstance(getattr(module, "network", None), RSCNet):
         require_rivals(config)
+    elif isinstance(module, TexGloModule):
+        require_judges(config)
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]

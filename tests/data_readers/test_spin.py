@@ -214,6 +214,8 @@ def test_wrong_files_and_settings(tmp_path: Path) -> None:
             SpinAnnotations(tmp_path, "tiny", SIZE, **wrong)
     with pytest.raises(IndexError):
         write_set(tmp_path, "two", 2)
+        assert SpinAnnotations(tmp_path, "two", SIZE).labelled.tolist() == [True, True]
+        assert SpinAnnotations(tmp_path, "two", SIZE, ignore_3d=True).labelled.tolist() == [False, False]
         SpinAnnotations(tmp_path, "two", SIZE)[2]
 
 
@@ -230,7 +232,7 @@ def test_all_missing_files_are_told_at_once(capsys: pytest.CaptureFixture[str], 
         assert f"error: {tmp_path / name}.npz: no such annotation file; get " in "\n".join(lines)
 
 
-def test_a_run_on_a_tiny_set(tmp_path: Path) -> None:
+def test_a_run_on_a_tiny_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = write_set(tmp_path, "tiny", 6)
     names = [str(name) for name in annotations(6)["imgname"]]
     write_pack(tmp_path / "tiny.rscpack", pictures, names, cropped=False)
@@ -242,6 +244,9 @@ def test_a_run_on_a_tiny_set(tmp_path: Path) -> None:
     ]
     turned = ["data.train.rotation=30", "data.train.scale=0.25"]
     main(["experiment=hr_baseline", *words, *two_steps, *turned])
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert [line.split(": ")[1] for line in notes] == ["data.train", "data.val", "data.test"]
+    assert all("6 bodies of tiny are SMPL's, body=embedded has other proportions" in line for line in notes)
     (folder,) = {path.parent for path in (tmp_path / "out").glob("*/*/*/seed*/result.json")}
     main(["task=evaluate", f"checkpoint={folder}", f"output={tmp_path / 'again'}", *words])
     assert (tmp_path / "again" / "result.json").exists()

@@ -158,6 +158,7 @@ BASE = {"size": 32, "seed": 0, "split": "train", "texture_size": 16}
         {"pose_noise": 1.5},
         {"limb_mixing": 0.9},
         {"everyday": 0.4},
+        {"gaze": 0.4},
         {"clutter": 0.5},
         {"company": 0.5},
     ],
@@ -170,7 +171,7 @@ def test_settings_name_everything_that_changes_pictures(body, setting):
 
 
 def test_whole_numbers_are_the_same_settings(body):
-    whole = {"pose_noise": 1, "limb_mixing": 1, "everyday": 1, "clutter": 1, "company": 1}
+    whole = {"pose_noise": 1, "limb_mixing": 1, "everyday": 1, "gaze": 1, "clutter": 1, "company": 1}
     given = [PersonGenerator(body, **BASE, **whole), PersonGenerator(body, **BASE, **{k: 1.0 for k in whole})]
     first, second = (json.dumps(one.settings()) for one in given)  # as caches are keyed
     assert first == second

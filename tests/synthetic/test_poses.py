@@ -58,6 +58,23 @@ def test_the_share_of_everyday_poses_is_the_one_asked_for(skeleton):
     assert 0.3 < np.mean(drawn) < 0.5
 
 
+def test_gaze_turns_heads_as_often_as_asked_and_within_their_reach(skeleton):
+    low, high = poses.joint_limits()
+    head = [poses.JOINT["neck"], poses.JOINT["head"]]
+
+    def aside(gaze: float) -> np.ndarray:
+        """Degrees that neck and head are turned aside, of 300 people."""
+        drawn = [sample_pose(np.random.default_rng(i), "train", skeleton, 0.0, 0.0, gaze=gaze) for i in range(300)]
+        euler = np.stack([Rotation.from_rotvec(pose.axis_angle[head]).as_euler("xyz", degrees=True) for pose in drawn])
+        assert (euler >= low[head] - 1e-6).all() and (euler <= high[head] + 1e-6).all()
+        return np.abs(euler[..., 1].sum(1))
+
+    never, half, always = aside(0.0), aside(0.5), aside(1.0)
+    assert np.quantile(never, 0.8) < 25 < np.median(always)
+    assert np.mean(never) < np.mean(half) < np.mean(always)
+    assert 0.35 < np.mean(half != never) < 0.65  # people of one seed differ if the head of the second is turned
+
+
 def test_sampled_poses_respect_joint_limits(skeleton):
     low, high = poses.joint_limits()
     for i in range(100):

@@ -73,6 +73,19 @@ def test_training_writes_losses_a_table_beside_baselines_and_a_grid(trained):
         assert grid.size[0] > 7 * 96
 
 
+@pytest.mark.parametrize("task", ["train", "check"])
+@pytest.mark.parametrize(
+    "word",
+    ["texglo.judges.reid_unseen={_target_: rscnet.trained.feature_network, name: gone}", "+evaluation.rivals.other=gone"],
+    ids=["judge", "rival"],
+)
+def test_what_measures_a_texture_network_is_looked_for_before_training(tmp_path, capsys, task, word):
+    paths = [f"paths.output={tmp_path / 'out'}", f"paths.cache={tmp_path / 'cache'}"]
+    (line,) = failure(capsys, "experiment=texglo", f"task={task}", word, *paths)
+    assert line.startswith("error: ") and "gone" in line
+    assert not (tmp_path / "cache").exists()
+
+
 def test_evaluation_gives_the_same_figures_and_takes_other_networks_as_rivals(trained, tmp_path):
     words = ["preset=smoke", "experiment=texglo", "task=evaluate", f"checkpoint={trained}", f"output={tmp_path}", *FEW]
     main([*words, "resolution.eval=[64,32]", f"+evaluation.rivals.unet={trained}", "evaluation.panel_samples=0"])

@@ -62,6 +62,7 @@ class PersonGenerator:
         limb_mixing: probability of limbs from a second pose.
         everyday: probability of a pose that is on photographs but in no split's library, for training people only;
             never in motion clips.
+        gaze: probability that the head is turned anywhere within its reach; never in motion clips.
         clutter: probability that the background is a heap of shapes.
         company: probability that other people are near; never in motion clips.
 
@@ -83,10 +84,13 @@ class PersonGenerator:
         pose_noise: float = 1.0,
         limb_mixing: float = 0.5,
         everyday: float = 0.0,
+        gaze: float = 0.0,
         clutter: float = 0.0,
         company: float = 0.0,
     ) -> None:
-        shares = {"clutter": clutter, "company": company, "limb_mixing": limb_mixing, "everyday": everyday}
+        shares = {
+            "clutter": clutter, "company": company, "limb_mixing": limb_mixing, "everyday": everyday, "gaze": gaze,
+        }  # fmt: skip
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
@@ -100,7 +104,9 @@ class PersonGenerator:
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = float(pose_noise), float(limb_mixing)  # 1 and 1.0 are one key of caches
-        self.clutter, self.company, self.everyday = float(clutter), float(company), float(everyday)
+        self.clutter, self.company, self.everyday, self.gaze = (
+            float(share) for share in (clutter, company, everyday, gaze)
+        )
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
@@ -112,7 +118,7 @@ class PersonGenerator:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
-        later = ("clutter", "company", "everyday")  # caches from before them stay valid
+        later = ("clutter", "company", "everyday", "gaze")  # caches from before them stay valid
         names += tuple(name for name in later if getattr(self, name))
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
@@ -188,7 +194,8 @@ class PersonGenerator:
     def _shot(self, person: int, *key: int | str) -> Shot:
         key = (person, *key)
         pose = sample_pose(
-            self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing, self.everyday
+            self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing, self.everyday,
+            self.gaze,
         )
         rng = self._rng("camera", *key)
         viewpoint = Viewpoint.draw(rng, self.truncation)

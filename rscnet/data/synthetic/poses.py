@@ -37,6 +37,8 @@ GROUPS = {
 GIRDLE_SHARE = 0.3  # of a raised arm's elevation comes from the collar bone
 LOWERED_GIRDLE_SHARE = 0.12  # of a lowered arm's
 TILT_SPREAD = 5.0  # degrees of noise on the pelvis' lean
+NECK_SHARE = 0.4  # of a turn of the head comes from the neck
+GAZE = np.array([25.0, 75.0, 0.0])  # degrees that a head may turn down or up, and aside
 # Parts that must stay apart, as capsules around bones: radius in metres about the segment between two joints.
 TRUNK_RADIUS, HEAD_RADIUS, THIGH_RADIUS = 0.105, 0.10, 0.06
 ATTEMPTS = 12
@@ -128,6 +130,7 @@ def sample_pose(
     noise: float = 1.0,
     mixing: float = 0.5,
     everyday: float = 0.0,
+    gaze: float = 0.0,
 ) -> NaturalPose:
     """A random natural pose of a split.
 
@@ -138,10 +141,14 @@ def sample_pose(
         noise: scale of the angular noise (1: `SPREAD`).
         mixing: probability that limbs are taken from, or blended with, a second pose.
         everyday: probability that a pose is drawn from `EVERYDAY` instead of the split's own rows.
+        gaze: probability that the head is turned anywhere within its reach, as to a camera or a ball.
     """
     low, high = joint_limits()
     for attempt in range(ATTEMPTS):
         euler, key = _mixed(rng, split, mixing, everyday)
+        if gaze and rng.random() < gaze:
+            turn = rng.uniform(-GAZE, GAZE)
+            euler[[JOINT["neck"], JOINT["head"]]] += turn * np.array([[NECK_SHARE], [1 - NECK_SHARE]])
         amount = noise * (1 - attempt / ATTEMPTS)  # a pose that keeps colliding moves towards its library entry
         shaken = rng.random((24, 1)) < 0.8
         euler = np.clip(euler + amount * rng.standard_normal((24, 3)) * _spread() * shaken, low, high)

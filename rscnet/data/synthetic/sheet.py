@@ -96,12 +96,14 @@ def main() -> None:
     parser.add_argument("--pose-noise", type=float, default=1.0, help="scale of the noise on joint angles")
     parser.add_argument("--limb-mixing", type=float, default=0.5, help="share of people with limbs from a second pose")
     parser.add_argument("--everyday", type=float, default=0.0, help="share of poses in no library; train only")
+    parser.add_argument("--gaze", type=float, default=0.0, help="share of people whose head is turned")
     arguments = parser.parse_args()
     try:
         generator = PersonGenerator(
             BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
             clutter=arguments.clutter, company=arguments.company,
             pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
+            gaze=arguments.gaze,
         )  # fmt: skip
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

@@ -76,7 +76,10 @@ def test_training_writes_losses_a_table_beside_baselines_and_a_grid(trained):
 @pytest.mark.parametrize("task", ["train", "check"])
 @pytest.mark.parametrize(
     "word",
-    ["texglo.judges.reid_unseen={_target_: rscnet.trained.feature_network, name: gone}", "+evaluation.rivals.other=gone"],
+    [
+        "texglo.judges.reid_unseen={_target_: rscnet.trained.feature_network, name: gone}",
+        "+evaluation.rivals.other=gone",
+    ],
     ids=["judge", "rival"],
 )
 def test_what_measures_a_texture_network_is_looked_for_before_training(tmp_path, capsys, task, word):

@@ -194,7 +194,12 @@ class PersonGenerator:
     def _shot(self, person: int, *key: int | str) -> Shot:
         key = (person, *key)
         pose = sample_pose(
-            self._rng("pose", *key), self.split, self.rest_joints, self.pose_noise, self.limb_mixing, self.everyday,
+            self._rng("pose", *key),
+            self.split,
+            self.rest_joints,
+            self.pose_noise,
+            self.limb_mixing,
+            self.everyday,
             self.gaze,
         )
         rng = self._rng("camera", *key)

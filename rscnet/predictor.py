@@ -17,6 +17,7 @@ from rscnet.body.model import BodyModel
 from rscnet.data.boxes import LARGEST_SCALE, Box, box_problem
 from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square, read_image
+from rscnet.data.views import normalise
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import to_pixels
 from rscnet.looks import Looks
@@ -225,7 +226,7 @@ class Predictor:
         pictures = np.stack([view.image for view in views]) if views else np.zeros((0, size, size, 3), np.uint8)
         scale_index = [self.resolution.scale_index(view.crop[2]) for view in views]
         scales = torch.tensor(scale_index, dtype=torch.int64, device=self.device)
-        return self._looks(pictures, scales)
+        return self._looks(normalise(pictures).to(self.device), scales)
 
     @torch.no_grad()
     def _forward(self, views: Sequence[_View]) -> list[PersonPrediction]:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from rscnet.body import BodyModel
-from rscnet.data.views import denormalise
+from rscnet.data.views import denormalise, normalise
 from rscnet.looks import Looks
 from rscnet.models.mean_body import MeanBodyNetwork
 from rscnet.structures import BodyParameters, Prediction
@@ -50,7 +50,7 @@ def pictures() -> np.ndarray:
 )  # fmt: skip
 def test_how_often_it_looks(body, pictures, mirror, focus, reframe, looks):
     network = Recorder(body)
-    said = Looks(network, body, mirror, focus, reframe)(pictures, torch.zeros(3, dtype=torch.long))
+    said = Looks(network, body, mirror, focus, reframe)(normalise(pictures), torch.zeros(3, dtype=torch.long))
     assert len(said.parameters.betas) == 3 and len(network.shown) == looks
     assert [len(shown) for shown in network.shown] == [6 if mirror else 3] * looks
     np.testing.assert_array_equal(network.shown[0][:3], pictures)
@@ -59,7 +59,7 @@ def test_how_often_it_looks(body, pictures, mirror, focus, reframe, looks):
 def test_the_focused_look_is_sharp_where_the_first_answer_has_each_of_them(body, pictures):
     # in the middle; half a picture to the left; behind the camera
     network = Recorder(body, [[0.9, 0.0, 0.0], [0.9, -0.55, 0.0], [-0.9, 0.0, 0.0]])
-    Looks(network, body, False, True, False)(pictures, torch.zeros(3, dtype=torch.long))
+    Looks(network, body, False, True, False)(normalise(pictures), torch.zeros(3, dtype=torch.long))
     first, second = (np.asarray(shown).astype(int) for shown in network.shown)
     change = np.abs(first - second).mean(-1)
     assert change[0, 24:40, 30:34].mean() < 1 and change[1, 24:40, 14:18].mean() < 1
@@ -71,6 +71,6 @@ def test_the_focused_look_is_sharp_where_the_first_answer_has_each_of_them(body,
 def test_nobody_is_seen_in_no_picture(body, mirror):
     empty = np.zeros((0, SIZE, SIZE, 3), np.uint8)
     network = Recorder(body)
-    said = Looks(network, body, mirror, True, False)(empty, torch.zeros(0, dtype=torch.long))
+    said = Looks(network, body, mirror, True, False)(normalise(empty), torch.zeros(0, dtype=torch.long))
     assert len(said.parameters.betas) == 0
     assert len(network.shown) == 1

@@ -118,6 +118,7 @@ class Evaluation(Strict):
     rivals: dict[str, str | None]
     panel_samples: int = Field(ge=0)
     split: Literal["val", "test"]
+    looks: Literal["once", "predict"]
     backends: dict[str, Component | None] = {}
 
 
@@ -245,6 +246,9 @@ class RunConfig(Strict):
             raise ValueError(
                 "model.network.projector: the contrastive loss compares its features; set loss.contrastive=null too"
             )
+        kind = self.model.target.rsplit(".", 1)[-1]
+        if self.evaluation.looks != "once" and kind in ("ExternalModule", "TemporalModule", "TexGloModule"):
+            raise ValueError(f"evaluation.looks: {self.evaluation.looks} is for body networks, with {kind} use once")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
         if problem := stage_problem(curriculum, loss, model, len(resolution)):
             raise ValueError(problem)

@@ -26,6 +26,7 @@ from rscnet.data.views import Source, sequences_of
 from rscnet.errors import UserError
 from rscnet.learning.evaluation import EvaluationModule
 from rscnet.learning.external import ExternalModule
+from rscnet.looks import Looks
 from rscnet.models.mean_body import MeanBodyNetwork
 from rscnet.protocol import Protocol
 from rscnet.structures import GENDERS
@@ -117,6 +118,13 @@ def truth_bodies(plain: dict[str, Any], protocol: Protocol, body: BodyModel) -> 
     if protocol.truth == "bodies" and protocol.gendered and "gender" in node:
         found |= {name: build({**node, "gender": name}, "body") for name in GENDERS[1:]}
     return found
+
+
+def looking(network: nn.Module, body: BodyModel, plain: dict[str, Any]) -> nn.Module:
+    """A network as `evaluation.looks` has it look: once as in the paper, or as often as in task=predict."""
+    if plain["evaluation"]["looks"] == "once":
+        return network
+    return Looks(network, body, **{name: plain["prediction"][name] for name in ("mirror", "focus", "reframe")})
 
 
 def measure(

@@ -32,7 +32,7 @@ from rscnet.models.temporal import TemporalRefiner
 from rscnet.ranks import is_rank_zero
 from rscnet.render.figures import error_curves
 from rscnet.structures import Batch
-from rscnet.tasks.common import data_for, measure, rival, truth_bodies
+from rscnet.tasks.common import data_for, looking, measure, rival, truth_bodies
 from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.tables import error_table, sequence_table
 from rscnet.tasks.textures import write_textures
@@ -89,6 +89,7 @@ def write_tables(
     plain = config.plain()
     started = time.monotonic()
     bodies = truth_bodies(plain, data.protocol, body)
+    network = looking(network, body, plain)
     measured = measure(network, body, data, plain, folder, bodies)
     tables: dict[str, ErrorTable] = {name: measured.errors}
     for label, reference in config.evaluation.rivals.items():
@@ -102,6 +103,8 @@ def write_tables(
             continue  # these very weights
         other_body = body if trained is None else trained.body
         other_data = data if trained is None else data_for(trained, plain)
+        if trained is not None:  # the mean body looks at nothing
+            other = looking(other, other_body, plain)
         tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
     if not is_rank_zero():  # all ranks measure, the first one writes
         return tables
@@ -121,6 +124,7 @@ def write_tables(
         "samples": len(data.readable(getattr(data, config.evaluation.split))),
         "skipped": tell_skipped(folder),
         "split": config.evaluation.split,
+        "looks": config.evaluation.looks,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         **extra,
     }

@@ -87,14 +87,15 @@ def run(config: RunConfig) -> float | None:
 
 
 def _measured_as_asked(config: RunConfig, folder: Path) -> bool:
-    """Whether a run has its result, measured on the split and at the sizes that are asked for now. Neither is part of
-    a run's identity, so that its training need not be repeated for others."""
+    """Whether a run has its result, measured on the split, at the sizes and with the looks that are asked for now.
+    None of them is part of a run's identity, so that its training need not be repeated for others."""
     path = folder / records.RESULT
     if not path.exists():
         return False
     result = json.loads(path.read_text())
     sizes = [str(size) for size in config.resolution.eval]
-    return not result["by_size"] or (list(result["by_size"]) == sizes and result["split"] == config.evaluation.split)
+    asked = (sizes, config.evaluation.split, config.evaluation.looks)
+    return not result["by_size"] or (list(result["by_size"]), result["split"], result.get("looks", "once")) == asked
 
 
 def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:

@@ -90,6 +90,20 @@ def test_evaluation_at_other_sizes_gives_the_same_figures(high, tmp_path):
     }  # fmt: skip
 
 
+def test_evaluation_looks_as_prediction_does(high, tmp_path, capsys):
+    words = ["task=evaluate", f"checkpoint={high}", "resolution.eval=[64]", "evaluation.looks=predict"]
+    looks = [f"prediction.{name}=false" for name in ("mirror", "focus", "reframe")]
+    once, mirrored = tmp_path / "once", tmp_path / "mirrored"
+    main([*SMALL, *words, *looks, f"output={once}"])
+    main([*SMALL, *words, *looks[1:], f"output={mirrored}"])
+    assert result(once)["by_size"]["64"] == pytest.approx(result(high)["by_size"]["64"], rel=1e-4)
+    assert result(mirrored)["by_size"]["64"]["mpjpe"] != pytest.approx(result(once)["by_size"]["64"]["mpjpe"], rel=1e-3)
+    assert result(mirrored)["looks"] == "predict"
+    assert result(mirrored)["rivals"] == result(once)["rivals"]  # the mean body
+    line = failure(capsys, "experiment=temporal", "task=check", "evaluation.looks=predict")
+    assert line == "error: evaluation.looks: predict is for body networks, with TemporalModule use once"
+
+
 def test_check_shows_the_schedule_and_writes_nothing(high, tmp_path, capsys):
     words = ["task=check", "experiment=rsc_full", f"init_from={high}", f"paths.output={tmp_path}"]
     main([*SMALL, *words])

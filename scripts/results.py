@@ -33,12 +33,8 @@ from rscnet.trained import find
 
 WEIGHTS, START = "rsc_small", "hr_small"
 ABLATION = "Ablation: "  # what the headings of its sections begin with
-SAME_LOSSES = "hr_distances"
 ASKED = "asked.json"  # beside an evaluation: what it was made of
-EVALUATE = [
-    "task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}",
-    f"+evaluation.rivals.same_losses={SAME_LOSSES}",
-]  # fmt: skip
+EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}"]
 
 
 def asked(words: Sequence[str]) -> dict[str, Any]:
@@ -47,14 +43,13 @@ def asked(words: Sequence[str]) -> dict[str, Any]:
     Raises:
         UserError: weights that do not ship.
     """
-    files = {name: find(name).read_bytes() for name in (WEIGHTS, START, SAME_LOSSES)}
+    files = {name: find(name).read_bytes() for name in (WEIGHTS, START)}
     digests = {name: hashlib.blake2b(content, digest_size=8).hexdigest() for name, content in files.items()}
     return {"words": [*EVALUATE, *words], "weights": digests}
 
 
 def measured_weights(folder: Path, words: Sequence[str]) -> Method:
-    """The shipped weights on the embedded test people, beside full resolution only (with the paper's losses, and with
-    those of the shipped weights) and the mean pose.
+    """The shipped weights on the embedded test people, beside full resolution only and the mean pose.
 
     Raises:
         UserError: the evaluation failed.

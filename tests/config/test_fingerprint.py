@@ -58,7 +58,7 @@ def test_it_sees_what_is_learned(usual, word):
 
 
 def test_runs_from_before_a_switch_are_found_while_it_is_off():
-    now = compose(RSC).plain()
+    now = compose([*RSC, "data.train.everyday=0", "data.train.limb_mixing=0.5"]).plain()
     before = copy.deepcopy(now)
     for key in ("ramp", "sequential"):
         del before["model"][key]

@@ -115,7 +115,7 @@ def test_other_words_are_evaluated_anew(tmp_path, monkeypatch, evaluations):
     assert shown(tmp_path / "docs") == 2
 
 
-@pytest.mark.parametrize("name", ["rsc_small", "hr_small", "hr_distances"])
+@pytest.mark.parametrize("name", ["rsc_small", "hr_small"])
 def test_new_weights_are_evaluated_anew(name, tmp_path, monkeypatch, evaluations):
     given = ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
     new = tmp_path / "new.safetensors"

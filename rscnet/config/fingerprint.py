@@ -33,7 +33,7 @@ NEUTRAL = {
     "sequential": False,
     "refinement": False,
     **dict.fromkeys(("distances", "recut", "focus", "shown")),
-    **dict.fromkeys(("clutter", "company", "everyday", "gaze"), 0.0),
+    **dict.fromkeys(("clutter", "company", "everyday", "gaze", "free_limbs"), 0.0),
     "pose_noise": 1.0,
     "limb_mixing": 0.5,
 }

@@ -63,6 +63,7 @@ class PersonGenerator:
         everyday: probability of a pose that is on photographs but in no split's library, for training people only;
             never in motion clips.
         gaze: probability that the head is turned anywhere within its reach; never in motion clips.
+        free_limbs: probability that each limb goes its own way within its reach; never in motion clips.
         clutter: probability that the background is a heap of shapes.
         company: probability that other people are near; never in motion clips.
 
@@ -85,11 +86,13 @@ class PersonGenerator:
         limb_mixing: float = 0.5,
         everyday: float = 0.0,
         gaze: float = 0.0,
+        free_limbs: float = 0.0,
         clutter: float = 0.0,
         company: float = 0.0,
     ) -> None:
         shares = {
             "clutter": clutter, "company": company, "limb_mixing": limb_mixing, "everyday": everyday, "gaze": gaze,
+            "free_limbs": free_limbs,
         }  # fmt: skip
         for name, share in shares.items():
             if not 0 <= share <= 1:
@@ -104,8 +107,8 @@ class PersonGenerator:
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
         self.pose_noise, self.limb_mixing = float(pose_noise), float(limb_mixing)  # 1 and 1.0 are one key of caches
-        self.clutter, self.company, self.everyday, self.gaze = (
-            float(share) for share in (clutter, company, everyday, gaze)
+        self.clutter, self.company, self.everyday, self.gaze, self.free_limbs = (
+            float(share) for share in (clutter, company, everyday, gaze, free_limbs)
         )
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
@@ -118,7 +121,7 @@ class PersonGenerator:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
         names += ("pose_noise", "limb_mixing")
-        later = ("clutter", "company", "everyday", "gaze")  # caches from before them stay valid
+        later = ("clutter", "company", "everyday", "gaze", "free_limbs")  # caches from before them stay valid
         names += tuple(name for name in later if getattr(self, name))
         return {name: getattr(self, name) for name in names} | {
             "version": GENERATOR_VERSION,
@@ -201,6 +204,7 @@ class PersonGenerator:
             self.limb_mixing,
             self.everyday,
             self.gaze,
+            self.free_limbs,
         )
         rng = self._rng("camera", *key)
         viewpoint = Viewpoint.draw(rng, self.truncation)

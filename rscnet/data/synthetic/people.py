@@ -32,7 +32,8 @@ class SyntheticPeople:
         workers: processes that render; by default one per core.
         dataset: number of this data set in samples' identities.
         shard_size: pictures per cache file.
-        clutter, company, pose_noise, limb_mixing, everyday, gaze, **generator: further settings of `PersonGenerator`.
+        clutter, company, pose_noise, limb_mixing, everyday, gaze, free_limbs, **generator: further settings of
+            `PersonGenerator`.
 
     Raises:
         UserError: an impossible setting, or a cache that is damaged or cannot be written.
@@ -55,6 +56,7 @@ class SyntheticPeople:
         limb_mixing: float = 0.5,
         everyday: float = 0.0,
         gaze: float = 0.0,
+        free_limbs: float = 0.0,
         **generator: Any,
     ) -> None:
         if split not in ("train", "val", "test"):
@@ -67,7 +69,7 @@ class SyntheticPeople:
         self._workers = os.cpu_count() or 1 if workers is None else workers
         self._generator: PersonGenerator | None = PersonGenerator(
             body, size, seed, split, clutter=clutter, company=company, pose_noise=pose_noise, limb_mixing=limb_mixing,
-            everyday=everyday, gaze=gaze, **generator,
+            everyday=everyday, gaze=gaze, free_limbs=free_limbs, **generator,
         )  # fmt: skip
         self._cache: ShardCache | None = None
         if cache_dir is not None:

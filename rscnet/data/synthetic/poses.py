@@ -34,6 +34,13 @@ GROUPS = {
     "right_arm": [JOINT[f"right_{name}"] for name in ("collar", "shoulder", "elbow", "wrist", "hand")],
     "torso": [JOINT[name] for name in TORSO],
 }
+FREE = "free"  # in place of a library entry
+LIMBS = [
+    *([JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")),
+    GROUPS["left_arm"],
+    GROUPS["right_arm"],
+    GROUPS["torso"],
+]
 GIRDLE_SHARE = 0.3  # of a raised arm's elevation comes from the collar bone
 LOWERED_GIRDLE_SHARE = 0.12  # of a lowered arm's
 TILT_SPREAD = 5.0  # degrees of noise on the pelvis' lean
@@ -131,6 +138,7 @@ def sample_pose(
     mixing: float = 0.5,
     everyday: float = 0.0,
     gaze: float = 0.0,
+    free_limbs: float = 0.0,
 ) -> NaturalPose:
     """A random natural pose of a split.
 
@@ -142,10 +150,12 @@ def sample_pose(
         mixing: probability that limbs are taken from, or blended with, a second pose.
         everyday: probability that a pose is drawn from `EVERYDAY` instead of the split's own rows.
         gaze: probability that the head is turned anywhere within its reach, as to a camera or a ball.
+        free_limbs: probability that each limb goes its own way, from a row of its own to anywhere within its reach.
     """
     low, high = joint_limits()
     for attempt in range(ATTEMPTS):
-        euler, key = _mixed(rng, split, mixing, everyday)
+        free = free_limbs and rng.random() < free_limbs
+        euler, key = _free(rng, split, everyday) if free else _mixed(rng, split, mixing, everyday)
         if gaze and rng.random() < gaze:
             turn = rng.uniform(-GAZE, GAZE)
             euler[[JOINT["neck"], JOINT["head"]]] += turn * np.array([[NECK_SHARE], [1 - NECK_SHARE]])
@@ -172,6 +182,16 @@ def _mixed(
             if share > 0.5:
                 names[position] = other_names[position]
     return euler, (names[0], names[1], names[2], names[3])
+
+
+def _free(rng: np.random.Generator, split: str, everyday: float) -> tuple[Degrees, tuple[str, str, str, str]]:
+    low, high = joint_limits()
+    euler, _ = _draw(rng, split, everyday)  # the pelvis' lean
+    for joints in LIMBS:
+        row, _ = _draw(rng, split, everyday)
+        share = rng.random()
+        euler[joints] = (1 - share) * row[joints] + share * rng.uniform(low[joints], high[joints])
+    return euler, (FREE, FREE, FREE, FREE)
 
 
 def _draw(rng: np.random.Generator, split: str, everyday: float) -> tuple[Degrees, list[str]]:

@@ -97,6 +97,7 @@ def main() -> None:
     parser.add_argument("--limb-mixing", type=float, default=0.5, help="share of people with limbs from a second pose")
     parser.add_argument("--everyday", type=float, default=0.0, help="share of poses in no library; train only")
     parser.add_argument("--gaze", type=float, default=0.0, help="share of people whose head is turned")
+    parser.add_argument("--free-limbs", type=float, default=0.0, help="share of people whose limbs go their own ways")
     arguments = parser.parse_args()
     try:
         generator = PersonGenerator(
@@ -104,6 +105,7 @@ def main() -> None:
             clutter=arguments.clutter, company=arguments.company,
             pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
             gaze=arguments.gaze,
+            free_limbs=arguments.free_limbs,
         )  # fmt: skip
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

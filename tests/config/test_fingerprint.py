@@ -44,6 +44,7 @@ def test_it_ignores_where_and_how(usual, words):
         "data.train.limb_mixing=0.8",
         "data.train.everyday=0.3",
         "data.train.gaze=0.3",
+        "data.train.free_limbs=0.3",
         "curriculum.batch_scale=1",
         "trainer.precision=bf16-mixed",
         "trainer.gradient_clip_val=1",
@@ -66,7 +67,7 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
         del before["augmentation"][key]
     for stage in before["curriculum"]["stages"].values():
         del stage["shown"]
-    for key in ("clutter", "company", "pose_noise", "limb_mixing", "everyday", "gaze"):
+    for key in ("clutter", "company", "pose_noise", "limb_mixing", "everyday", "gaze", "free_limbs"):
         del before["data"]["train"][key]
     assert science_of(before) == science_of(now)
     before["augmentation"]["clutter"] = None  # as a commit in between had it

@@ -7,6 +7,7 @@ import torch
 from scipy import ndimage
 
 from rscnet.data.synthetic.generator import PersonGenerator, RenderedPeople
+from rscnet.data.synthetic.poses import PoseMix
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import project
 from rscnet.geometry.rotations import axis_angle_to_matrix
@@ -155,14 +156,15 @@ BASE = {"size": 32, "seed": 0, "split": "train", "texture_size": 16}
         {"views_per_person": 1},
         {"occlusion": 0.5},
         {"truncation": 0.5},
-        {"pose_noise": 1.5},
-        {"limb_mixing": 0.9},
-        {"everyday": 0.4},
-        {"gaze": 0.4},
+        {"poses": PoseMix(pose_noise=1.5)},
+        {"poses": PoseMix(limb_mixing=0.9)},
+        {"poses": PoseMix(everyday=0.4)},
+        {"poses": PoseMix(gaze=0.4)},
+        {"poses": PoseMix(free_limbs=0.4)},
         {"clutter": 0.5},
         {"company": 0.5},
     ],
-    ids=lambda setting: next(iter(setting)),
+    ids=str,
 )
 def test_settings_name_everything_that_changes_pictures(body, setting):
     base = PersonGenerator(body, **BASE)
@@ -171,14 +173,15 @@ def test_settings_name_everything_that_changes_pictures(body, setting):
 
 
 def test_whole_numbers_are_the_same_settings(body):
-    whole = {"pose_noise": 1, "limb_mixing": 1, "everyday": 1, "gaze": 1, "clutter": 1, "company": 1}
-    given = [PersonGenerator(body, **BASE, **whole), PersonGenerator(body, **BASE, **{k: 1.0 for k in whole})]
+    whole = {"poses": PoseMix(1, 1, 1, 1, 1), "clutter": 1, "company": 1}
+    floats = {"poses": PoseMix(1.0, 1.0, 1.0, 1.0, 1.0), "clutter": 1.0, "company": 1.0}
+    given = [PersonGenerator(body, **BASE, **settings) for settings in (whole, floats)]
     first, second = (json.dumps(one.settings()) for one in given)  # as caches are keyed
     assert first == second
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_everyday_poses_are_for_training_alone(body, split):
-    PersonGenerator(body, **(BASE | {"split": split}), everyday=0.0)
+    PersonGenerator(body, **(BASE | {"split": split}), poses=PoseMix(everyday=0.0))
     with pytest.raises(UserError, match=rf"^synthetic people: everyday: expected 0 with split={split}, .*, got 0\.4$"):
-        PersonGenerator(body, **(BASE | {"split": split}), everyday=0.4)
+        PersonGenerator(body, **(BASE | {"split": split}), poses=PoseMix(everyday=0.4))

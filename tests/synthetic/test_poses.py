@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from rscnet.data.synthetic import pose_library, poses
 from rscnet.data.synthetic.motion import motion
-from rscnet.data.synthetic.poses import JOINT, sample_pose
+from rscnet.data.synthetic.poses import JOINT, PoseMix, sample_pose
 from rscnet.data.synthetic.rest import rest_joints
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.structures import BodyParameters
@@ -32,7 +32,8 @@ def test_splits_share_no_combination_and_cover_the_library():
 def test_mixing_never_makes_a_combination_of_another_split(split, skeleton):
     others = set().union(*(keys(other) for other in SPLITS if other != split))
     others |= {(legs, right, left, torso) for legs, left, right, torso in others}
-    drawn = {sample_pose(np.random.default_rng(i), split, skeleton, mixing=1.0).combination for i in range(150)}
+    mix = PoseMix(limb_mixing=1.0)
+    drawn = {sample_pose(np.random.default_rng(i), split, skeleton, mix).combination for i in range(150)}
     assert len(drawn) > 20
     assert not drawn & others
 
@@ -51,10 +52,8 @@ def test_everyday_poses_are_those_of_no_split_within_limits_and_without_collisio
 def test_the_share_of_everyday_poses_is_the_one_asked_for(skeleton):
     everyday = {row[:4] for row in pose_library.EVERYDAY}
     everyday |= {(legs, right, left, torso) for legs, left, right, torso in everyday}
-    drawn = [
-        sample_pose(np.random.default_rng(i), "train", skeleton, mixing=0.0, everyday=0.4).combination in everyday
-        for i in range(400)
-    ]
+    mix = PoseMix(limb_mixing=0.0, everyday=0.4)
+    drawn = [sample_pose(np.random.default_rng(i), "train", skeleton, mix).combination in everyday for i in range(400)]
     assert 0.3 < np.mean(drawn) < 0.5
 
 
@@ -64,7 +63,8 @@ def test_gaze_turns_heads_as_often_as_asked_and_within_their_reach(skeleton):
 
     def aside(gaze: float) -> np.ndarray:
         """Degrees that neck and head are turned aside, of 300 people."""
-        drawn = [sample_pose(np.random.default_rng(i), "train", skeleton, 0.0, 0.0, gaze=gaze) for i in range(300)]
+        mix = PoseMix(pose_noise=0.0, limb_mixing=0.0, gaze=gaze)
+        drawn = [sample_pose(np.random.default_rng(i), "train", skeleton, mix) for i in range(300)]
         euler = np.stack([Rotation.from_rotvec(pose.axis_angle[head]).as_euler("xyz", degrees=True) for pose in drawn])
         assert (euler >= low[head] - 1e-6).all() and (euler <= high[head] + 1e-6).all()
         return np.abs(euler[..., 1].sum(1))
@@ -75,10 +75,33 @@ def test_gaze_turns_heads_as_often_as_asked_and_within_their_reach(skeleton):
     assert 0.35 < np.mean(half != never) < 0.65  # people of one seed differ if the head of the second is turned
 
 
+def test_free_limbs_go_their_own_ways_as_often_as_asked(skeleton):
+    def drawn(free: float) -> list[poses.NaturalPose]:
+        mix = PoseMix(pose_noise=0.0, limb_mixing=0.0, free_limbs=free)
+        return [sample_pose(np.random.default_rng(i), "train", skeleton, mix) for i in range(300)]
+
+    def spread(people: list[poses.NaturalPose]) -> np.ndarray:
+        """Standard deviation of the first angle of both knees, in degrees."""
+        knees = np.stack([pose.axis_angle[[JOINT["left_knee"], JOINT["right_knee"]], 0] for pose in people])
+        return np.degrees(knees).std(0)
+
+    never, half, always = drawn(0.0), drawn(0.5), drawn(1.0)
+    assert not any("free" in pose.combination for pose in never)
+    assert 0.4 < np.mean(["free" in pose.combination for pose in half]) < 0.6
+    assert all(pose.combination == ("free",) * 4 for pose in always)
+    assert len({pose.axis_angle.tobytes() for pose in always}) == 300
+    assert len({pose.axis_angle.tobytes() for pose in never}) < 150  # rows and their mirror images
+    assert (spread(always) > 15).all()
+    assert not any(poses.collides(pose.axis_angle, skeleton) for pose in always)
+    both = np.stack([pose.axis_angle for pose in always])
+    knees = np.degrees(both[:, [JOINT["left_knee"], JOINT["right_knee"]], 0])
+    assert abs(np.corrcoef(knees.T)[0, 1]) < 0.3  # each leg by itself
+
+
 def test_sampled_poses_respect_joint_limits(skeleton):
     low, high = poses.joint_limits()
     for i in range(100):
-        pose = sample_pose(np.random.default_rng(i), "train", skeleton, noise=3.0).axis_angle
+        pose = sample_pose(np.random.default_rng(i), "train", skeleton, PoseMix(3.0, free_limbs=0.3)).axis_angle
         # beyond gimbal lock Euler angles are not unique, but all limits of y lie within what scipy returns
         turned = Rotation.from_rotvec(pose).as_euler("xyz", degrees=True)
         rebuilt = poses.to_axis_angle(np.clip(turned, low, high))
@@ -88,14 +111,14 @@ def test_sampled_poses_respect_joint_limits(skeleton):
 
 def test_knees_never_bend_backwards(skeleton):
     for i in range(60):
-        pose = sample_pose(np.random.default_rng(i), "train", skeleton, noise=3.0).axis_angle
+        pose = sample_pose(np.random.default_rng(i), "train", skeleton, PoseMix(3.0)).axis_angle
         for knee in ("left_knee", "right_knee"):
             assert Rotation.from_rotvec(pose[JOINT[knee]]).as_euler("xyz", degrees=True)[0] >= -2 - 1e-6
 
 
 def test_hands_stay_out_of_the_body(skeleton):
     assert not any(
-        poses.collides(sample_pose(np.random.default_rng(i), "train", skeleton, noise=2.0).axis_angle, skeleton)
+        poses.collides(sample_pose(np.random.default_rng(i), "train", skeleton, PoseMix(2.0)).axis_angle, skeleton)
         for i in range(100)
     )
 

@@ -22,7 +22,7 @@ from rscnet.data.synthetic.layers import Layers, over
 from rscnet.data.synthetic.lighting import Light
 from rscnet.data.synthetic.motion import SEATED, Motion, motion
 from rscnet.data.synthetic.occluders import Stage, add_held, add_occluder, add_seat, add_shadow, sensor
-from rscnet.data.synthetic.poses import sample_pose
+from rscnet.data.synthetic.poses import LIBRARY_MIX, PoseMix, check_shares, sample_pose
 from rscnet.data.synthetic.rendered import RenderedPeople
 from rscnet.data.synthetic.rest import rest_joints, rest_vertices
 from rscnet.data.synthetic.shot import Person, Shot
@@ -58,12 +58,7 @@ class PersonGenerator:
         views_per_person: consecutive indices that show the same person.
         occlusion: probability of an occluder.
         truncation: probability that the crop's border cuts the person.
-        pose_noise: scale of the angular noise on library poses.
-        limb_mixing: probability of limbs from a second pose.
-        everyday: probability of a pose that is on photographs but in no split's library, for training people only;
-            never in motion clips.
-        gaze: probability that the head is turned anywhere within its reach; never in motion clips.
-        free_limbs: probability that each limb goes its own way within its reach; never in motion clips.
+        poses: how poses are drawn; motion clips have its noise alone.
         clutter: probability that the background is a heap of shapes.
         company: probability that other people are near; never in motion clips.
 
@@ -82,34 +77,20 @@ class PersonGenerator:
         views_per_person: int = 2,
         occlusion: float = 0.3,
         truncation: float = 0.12,
-        pose_noise: float = 1.0,
-        limb_mixing: float = 0.5,
-        everyday: float = 0.0,
-        gaze: float = 0.0,
-        free_limbs: float = 0.0,
+        poses: PoseMix = LIBRARY_MIX,
         clutter: float = 0.0,
         company: float = 0.0,
     ) -> None:
-        shares = {
-            "clutter": clutter, "company": company, "limb_mixing": limb_mixing, "everyday": everyday, "gaze": gaze,
-            "free_limbs": free_limbs,
-        }  # fmt: skip
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
-        if pose_noise < 0:
-            raise UserError(f"synthetic people: pose_noise: expected 0 or more, got {pose_noise}")
-        if everyday and split != "train":
+        check_shares(clutter=clutter, company=company)
+        if poses.everyday and split != "train":
             raise UserError(
-                f"synthetic people: everyday: expected 0 with split={split}, its poses are training's, got {everyday}"
+                f"synthetic people: everyday: expected 0 with split={split}, its poses are training's,"
+                f" got {poses.everyday}"
             )
         self.body, self.size, self.seed, self.split = body, size, seed, split
         self.supersample, self.texture_size, self.views_per_person = supersample, texture_size, views_per_person
         self.occlusion, self.truncation = occlusion, truncation
-        self.pose_noise, self.limb_mixing = float(pose_noise), float(limb_mixing)  # 1 and 1.0 are one key of caches
-        self.clutter, self.company, self.everyday, self.gaze, self.free_limbs = (
-            float(share) for share in (clutter, company, everyday, gaze, free_limbs)
-        )
+        self.poses, self.clutter, self.company = poses, float(clutter), float(company)
         self.layers = Layers(body, size, supersample)
         self.landmarks = Landmarks.of(body)
         self.atlas = Atlas(body, texture_size)
@@ -120,10 +101,9 @@ class PersonGenerator:
     def settings(self) -> dict[str, int | float | str]:
         """Everything that a picture depends on beside its index."""
         names = ("size", "seed", "split", "supersample", "texture_size", "views_per_person", "occlusion", "truncation")
-        names += ("pose_noise", "limb_mixing")
-        later = ("clutter", "company", "everyday", "gaze", "free_limbs")  # caches from before them stay valid
-        names += tuple(name for name in later if getattr(self, name))
+        names += tuple(name for name in ("clutter", "company") if getattr(self, name))  # older caches stay valid
         return {name: getattr(self, name) for name in names} | {
+            **self.poses.settings(),
             "version": GENERATOR_VERSION,
             "body": self.body.digest,
         }
@@ -157,7 +137,7 @@ class PersonGenerator:
         """
         key = ("clip", person)
         moves = moves or motion(
-            self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.pose_noise, name
+            self._rng("motion", *key), self.split, self.rest_joints, frames, fps, self.poses.pose_noise, name
         )
         first = replace(self._shot(person, *key), combination=moves.combination, seat="none")
         shots = [replace(first, pose=pose, frame=i, airborne=moves.airborne[i]) for i, pose in enumerate(moves.poses)]
@@ -196,16 +176,7 @@ class PersonGenerator:
 
     def _shot(self, person: int, *key: int | str) -> Shot:
         key = (person, *key)
-        pose = sample_pose(
-            self._rng("pose", *key),
-            self.split,
-            self.rest_joints,
-            self.pose_noise,
-            self.limb_mixing,
-            self.everyday,
-            self.gaze,
-            self.free_limbs,
-        )
+        pose = sample_pose(self._rng("pose", *key), self.split, self.rest_joints, self.poses)
         rng = self._rng("camera", *key)
         viewpoint = Viewpoint.draw(rng, self.truncation)
         light = Light.draw(rng, viewpoint.up)

@@ -17,6 +17,7 @@ from rscnet.data.synthetic.poses import (
     JOINT,
     TORSO,
     Degrees,
+    PoseMix,
     combinations,
     euler_angles,
     forward_kinematics,
@@ -99,7 +100,7 @@ def _passage(
 ) -> Motion:
     step = rng.uniform(*POSE_TIME)
     count = int(np.ceil(len(times) * (times[1] if len(times) > 1 else 0) / step)) + 2
-    drawn = [sample_pose(rng, split, rest_joints, noise, mixing=0.0) for _ in range(count)]
+    drawn = [sample_pose(rng, split, rest_joints, PoseMix(noise, limb_mixing=0.0)) for _ in range(count)]
     poses = interpolated([pose.axis_angle for pose in drawn], times / step)
     return Motion("passage", poses, np.zeros((len(times), 3)), np.zeros(len(times)), drawn[0].combination)
 

@@ -13,6 +13,7 @@ from rscnet.body import BodyModel
 from rscnet.data.sample import Sample
 from rscnet.data.synthetic.cache import ShardCache, picture_records, record_type
 from rscnet.data.synthetic.generator import PersonGenerator
+from rscnet.data.synthetic.poses import PoseMix
 from rscnet.errors import UserError
 
 
@@ -32,8 +33,8 @@ class SyntheticPeople:
         workers: processes that render; by default one per core.
         dataset: number of this data set in samples' identities.
         shard_size: pictures per cache file.
-        clutter, company, pose_noise, limb_mixing, everyday, gaze, free_limbs, **generator: further settings of
-            `PersonGenerator`.
+        pose_noise, limb_mixing, everyday, gaze, free_limbs: as in `PoseMix`.
+        clutter, company, **generator: further settings of `PersonGenerator`.
 
     Raises:
         UserError: an impossible setting, or a cache that is damaged or cannot be written.
@@ -68,8 +69,8 @@ class SyntheticPeople:
         self.length, self.dataset = length, dataset
         self._workers = os.cpu_count() or 1 if workers is None else workers
         self._generator: PersonGenerator | None = PersonGenerator(
-            body, size, seed, split, clutter=clutter, company=company, pose_noise=pose_noise, limb_mixing=limb_mixing,
-            everyday=everyday, gaze=gaze, free_limbs=free_limbs, **generator,
+            body, size, seed, split, clutter=clutter, company=company,
+            poses=PoseMix(pose_noise, limb_mixing, everyday, gaze, free_limbs), **generator,
         )  # fmt: skip
         self._cache: ShardCache | None = None
         if cache_dir is not None:

@@ -21,6 +21,7 @@ from rscnet.data.synthetic.pose_library import (
     TORSOS,
     Combination,
 )
+from rscnet.errors import UserError
 from rscnet.joints import SMPL_24, SMPL_24_FLIP, SMPL_PARENTS
 
 Degrees = Float[np.ndarray, "24 3"]
@@ -57,6 +58,48 @@ class NaturalPose:
 
     axis_angle: Float[np.ndarray, "24 3"]
     combination: tuple[str, str, str, str]
+
+
+def check_shares(**shares: float) -> None:
+    """Raises a UserError for a share of the pictures that is not from 0 to 1."""
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise UserError(f"synthetic people: {name} is a share of the pictures, expected 0 to 1, got {share}")
+
+
+@dataclass(frozen=True)
+class PoseMix:
+    """How poses are drawn: settings of `sample_pose`.
+
+    Args:
+        pose_noise: scale of the angular noise (1: `SPREAD`).
+        limb_mixing: probability that limbs are taken from, or blended with, a second pose.
+        everyday: probability that a pose is drawn from `EVERYDAY` instead of the split's own rows; of training alone.
+        gaze: probability that the head is turned anywhere within its reach, as to a camera or a ball.
+        free_limbs: probability that each limb goes its own way, from a row of its own to anywhere within its reach.
+
+    Raises:
+        UserError: a share that is none, or less than no noise.
+    """
+
+    pose_noise: float = 1.0
+    limb_mixing: float = 0.5
+    everyday: float = 0.0
+    gaze: float = 0.0
+    free_limbs: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_shares(**{name: share for name, share in vars(self).items() if name != "pose_noise"})
+        if self.pose_noise < 0:
+            raise UserError(f"synthetic people: pose_noise: expected 0 or more, got {self.pose_noise}")
+
+    def settings(self) -> dict[str, float]:
+        """What keys a cache: those that came later only where they are on, so that caches from before stay valid."""
+        always = ("pose_noise", "limb_mixing")
+        return {name: float(value) for name, value in vars(self).items() if name in always or value}
+
+
+LIBRARY_MIX = PoseMix()  # as validation and test people are drawn
 
 
 def combinations(split: str) -> list[Combination]:
@@ -134,11 +177,7 @@ def sample_pose(
     rng: np.random.Generator,
     split: str,
     rest_joints: Float[np.ndarray, "24 3"],
-    noise: float = 1.0,
-    mixing: float = 0.5,
-    everyday: float = 0.0,
-    gaze: float = 0.0,
-    free_limbs: float = 0.0,
+    mix: PoseMix = LIBRARY_MIX,
 ) -> NaturalPose:
     """A random natural pose of a split.
 
@@ -146,20 +185,16 @@ def sample_pose(
         rng: source of all randomness.
         split: whose library rows are used; no result repeats a combination of another split.
         rest_joints: rest pose of the body in metres, for keeping hands out of trunk, head and thighs.
-        noise: scale of the angular noise (1: `SPREAD`).
-        mixing: probability that limbs are taken from, or blended with, a second pose.
-        everyday: probability that a pose is drawn from `EVERYDAY` instead of the split's own rows.
-        gaze: probability that the head is turned anywhere within its reach, as to a camera or a ball.
-        free_limbs: probability that each limb goes its own way, from a row of its own to anywhere within its reach.
+        mix: how often it is widened beyond the library, and how far.
     """
     low, high = joint_limits()
     for attempt in range(ATTEMPTS):
-        free = free_limbs and rng.random() < free_limbs
-        euler, key = _free(rng, split, everyday) if free else _mixed(rng, split, mixing, everyday)
-        if gaze and rng.random() < gaze:
+        free = mix.free_limbs and rng.random() < mix.free_limbs
+        euler, key = (_free if free else _mixed)(rng, split, mix)
+        if mix.gaze and rng.random() < mix.gaze:
             turn = rng.uniform(-GAZE, GAZE)
             euler[[JOINT["neck"], JOINT["head"]]] += turn * np.array([[NECK_SHARE], [1 - NECK_SHARE]])
-        amount = noise * (1 - attempt / ATTEMPTS)  # a pose that keeps colliding moves towards its library entry
+        amount = mix.pose_noise * (1 - attempt / ATTEMPTS)  # a pose that keeps colliding moves towards its row
         shaken = rng.random((24, 1)) < 0.8
         euler = np.clip(euler + amount * rng.standard_normal((24, 3)) * _spread() * shaken, low, high)
         axis_angle = to_axis_angle(euler)
@@ -169,12 +204,10 @@ def sample_pose(
     return NaturalPose(to_axis_angle(np.clip(euler_angles(row), low, high)), row[:4])
 
 
-def _mixed(
-    rng: np.random.Generator, split: str, mixing: float, everyday: float
-) -> tuple[Degrees, tuple[str, str, str, str]]:
-    euler, names = _draw(rng, split, everyday)
-    if rng.random() < mixing:
-        other, other_names = _draw(rng, split, everyday)
+def _mixed(rng: np.random.Generator, split: str, mix: PoseMix) -> tuple[Degrees, tuple[str, str, str, str]]:
+    euler, names = _draw(rng, split, mix.everyday)
+    if rng.random() < mix.limb_mixing:
+        other, other_names = _draw(rng, split, mix.everyday)
         for position, (group, joints) in enumerate(GROUPS.items()):
             share = rng.choice([0.0, 1.0, rng.random()], p=[0.45, 0.15, 0.40])
             moved = [0, *joints] if group == "legs" else joints  # the pelvis' lean belongs to the legs
@@ -184,11 +217,11 @@ def _mixed(
     return euler, (names[0], names[1], names[2], names[3])
 
 
-def _free(rng: np.random.Generator, split: str, everyday: float) -> tuple[Degrees, tuple[str, str, str, str]]:
+def _free(rng: np.random.Generator, split: str, mix: PoseMix) -> tuple[Degrees, tuple[str, str, str, str]]:
     low, high = joint_limits()
-    euler, _ = _draw(rng, split, everyday)  # the pelvis' lean
+    euler, _ = _draw(rng, split, mix.everyday)  # the pelvis' lean
     for joints in LIMBS:
-        row, _ = _draw(rng, split, everyday)
+        row, _ = _draw(rng, split, mix.everyday)
         share = rng.random()
         euler[joints] = (1 - share) * row[joints] + share * rng.uniform(low[joints], high[joints])
     return euler, (FREE, FREE, FREE, FREE)

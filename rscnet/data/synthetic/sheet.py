@@ -16,6 +16,7 @@ from jaxtyping import Float32, UInt8
 from rscnet.body import BodyModel
 from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.data.synthetic.motion import SHARES
+from rscnet.data.synthetic.poses import PoseMix
 from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24
 
@@ -103,9 +104,9 @@ def main() -> None:
         generator = PersonGenerator(
             BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
             clutter=arguments.clutter, company=arguments.company,
-            pose_noise=arguments.pose_noise, limb_mixing=arguments.limb_mixing, everyday=arguments.everyday,
-            gaze=arguments.gaze,
-            free_limbs=arguments.free_limbs,
+            poses=PoseMix(
+                arguments.pose_noise, arguments.limb_mixing, arguments.everyday, arguments.gaze, arguments.free_limbs
+            ),
         )  # fmt: skip
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

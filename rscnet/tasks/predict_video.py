@@ -62,12 +62,7 @@ def predict_video(config: RunConfig, load: Callable[[], Predictor], output: Path
         people = job.run(video, found.tracks, lambda: bar.advance(task))
     seconds = {"predict": time.monotonic() - started}
     skipped = found.skipped + _never_shown(found.tracks, people, job.frames)
-    for line in skipped[:SHOWN]:
-        say(escape(f"passed over: {line}"))
-    if len(skipped) > SHOWN:
-        say(f"passed over: and {len(skipped) - SHOWN} more, see summary.json")
-    if video.unevenness > 1 / video.fps:
-        say(escape(_uneven(video)))
+    _warn(video, skipped)
     problems = list(video.problems)
     textures: dict[int, TextureMap] = {}
     if people and (texturer := texturer_for(config, predictor)):
@@ -137,6 +132,16 @@ def origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
         **records.provenance(), "checkpoint": str(predictor.trained.path), "input": config.input,
         "tracks": config.tracks or config.boxes, "box": config.box, "box_scale": predictor.box_scale,
     }  # fmt: skip
+
+
+def _warn(video: Video, skipped: Sequence[str]) -> None:
+    """Says what is passed over, and that frames come unevenly if they do."""
+    for line in skipped[:SHOWN]:
+        say(escape(f"passed over: {line}"))
+    if len(skipped) > SHOWN:
+        say(f"passed over: and {len(skipped) - SHOWN} more, see summary.json")
+    if video.unevenness > 1 / video.fps:
+        say(escape(_uneven(video)))
 
 
 def _uneven(video: Video) -> str:

@@ -92,20 +92,7 @@ def write_tables(
     network = looking(network, body, plain)
     measured = measure(network, body, data, plain, folder, bodies)
     tables: dict[str, ErrorTable] = {name: measured.errors}
-    for label, reference in config.evaluation.rivals.items():
-        found = None if reference is None else rival(reference, config, body)
-        if found is None:
-            continue
-        other, trained = found
-        if trained is not None and checkpoint_name(trained) not in tables:
-            label = checkpoint_name(trained)
-        elif trained is not None and config.checkpoint and trained.path == find(config.checkpoint):
-            continue  # these very weights
-        other_body = body if trained is None else trained.body
-        other_data = data if trained is None else data_for(trained, plain)
-        if trained is not None:  # the mean body looks at nothing
-            other = looking(other, other_body, plain)
-        tables[label] = measure(other, other_body, other_data, plain, folder, bodies).errors
+    _measure_rivals(tables, config, folder, body, data, bodies)
     if not is_rank_zero():  # all ranks measure, the first one writes
         return tables
     say(error_table(tables))
@@ -131,6 +118,28 @@ def write_tables(
     records.write_json(folder / records.RESULT, result)
     say(f"written to {folder}: {', '.join(written)}")
     return tables
+
+
+def _measure_rivals(
+    tables: dict[str, ErrorTable], config: RunConfig, folder: Path, body: BodyModel, data: PeopleDataModule,
+    bodies: dict[str, BodyModel],
+) -> None:  # fmt: skip
+    """Adds the rivals of `evaluation.rivals` to `tables`, each on its own body and at its own input size."""
+    plain = config.plain()
+    for label, reference in config.evaluation.rivals.items():
+        found = None if reference is None else rival(reference, config, body)
+        if found is None:
+            continue
+        network, trained = found
+        if trained is None:  # the mean body, which looks at nothing
+            tables[label] = measure(network, body, data, plain, folder, bodies).errors
+            continue
+        if checkpoint_name(trained) not in tables:
+            label = checkpoint_name(trained)
+        elif config.checkpoint and trained.path == find(config.checkpoint):
+            continue  # these very weights
+        network = looking(network, trained.body, plain)
+        tables[label] = measure(network, trained.body, data_for(trained, plain), plain, folder, bodies).errors
 
 
 def _keyed_by_text(rows: ErrorTable) -> dict[str, dict[str, float]]:

@@ -59,7 +59,8 @@ def test_it_sees_what_is_learned(usual, word):
 
 
 def test_runs_from_before_a_switch_are_found_while_it_is_off():
-    now = compose([*RSC, "data.train.everyday=0", "data.train.limb_mixing=0.5"]).plain()
+    off = ("everyday=0", "gaze=0", "free_limbs=0", "pose_noise=1", "limb_mixing=0.5")
+    now = compose([*RSC, *(f"data.train.{word}" for word in off)]).plain()
     before = copy.deepcopy(now)
     for key in ("ramp", "sequential"):
         del before["model"][key]

@@ -32,7 +32,10 @@ def mean(members: list[Trained]) -> Trained:
     Raises:
         UserError: networks of different layouts.
     """
-    states = _states(members)
+    for member in members:
+        _check_layout(members[-1], member)
+        _check_layout(member, members[-1])
+    states = [member.network.state_dict() for member in members]
     return _replaced(members[-1], lambda name, _: torch.stack([state[name].float() for state in states]).mean(0))
 
 
@@ -40,29 +43,23 @@ def add(start: Trained, before: Trained, after: Trained, share: float) -> Traine
     """`start`, its weights replaced by start + share * (after - before).
 
     Variances of batch normalisation are multiplied instead, by the ratio to the power of `share`: they stay positive.
-    What only `start` has, such as a projector, stays as it is.
+    What `after` does not have, such as a projector, stays as it is.
 
     Raises:
         UserError: networks of different layouts.
     """
-    old, new = _states([before, after])
-    _check_layout(before, start)
+    _check_layout(after, before)
+    _check_layout(after, start)
+    old, new = before.network.state_dict(), after.network.state_dict()
 
     def moved(name: str, value: Tensor) -> Tensor:
-        if name not in old:
+        if name not in new:
             return value
         if name.endswith("running_var"):
             return value * (new[name].clamp_min(1e-12) / old[name].clamp_min(1e-12)) ** share
         return value + share * (new[name] - old[name])
 
     return _replaced(start, moved)
-
-
-def _states(members: list[Trained]) -> list[dict[str, Tensor]]:
-    for member in members:
-        _check_layout(members[-1], member)
-        _check_layout(member, members[-1])
-    return [member.network.state_dict() for member in members]
 
 
 def _check_layout(part: Trained, whole: Trained) -> None:

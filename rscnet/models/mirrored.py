@@ -34,9 +34,10 @@ class Mirrored(nn.Module):
         """Parameters and feature, without projection and dense maps."""
         both = self.network(torch.cat([views, views.flip(-1)]), scale_index.repeat(2))
         seen, reflected = both.parameters[: len(views)], mirrored_body(both.parameters[len(views) :])
-        apart = angle_between(seen.global_orient, reflected.global_orient)[:, 0]
-        share = 0.5 * likeness(apart)
-        return Prediction(between(seen, reflected, share), both.feature[: len(views)])
+        with torch.autocast(views.device.type, enabled=False):  # turns are products of matrices
+            apart = angle_between(seen.global_orient, reflected.global_orient)[:, 0]
+            share = 0.5 * likeness(apart)
+            return Prediction(between(seen, reflected, share), both.feature[: len(views)])
 
 
 def likeness(apart: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

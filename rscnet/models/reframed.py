@@ -34,15 +34,9 @@ class Reframed(nn.Module):
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction:
         """Parameters and feature, without projection and dense maps."""
         said = [self.network(views if frame == WHOLE else cut(views, frame), scale_index) for frame in FRAMES]
-        bodies = [in_picture(one.parameters, frame) for one, frame in zip(said, FRAMES, strict=True)]
-        rotations = torch.stack([body.rotations for body in bodies])
-        shares = agreement(rotations[:, :, 0])
-        joined = BodyParameters.from_rotations(
-            mean_rotation(rotations, shares[..., None].expand(-1, -1, 24)),
-            (shares[..., None] * torch.stack([body.betas for body in bodies])).sum(0),
-            (shares[..., None] * torch.stack([_camera(body) for body in bodies])).sum(0),
-        )
-        return Prediction(joined, said[0].feature)
+        with torch.autocast(views.device.type, enabled=False):  # determinants need full precision
+            bodies = [in_picture(one.parameters, frame) for one, frame in zip(said, FRAMES, strict=True)]
+            return Prediction(_joined(bodies), said[0].feature)
 
 
 def cut(views: Float[Tensor, "n 3 h w"], frame: tuple[float, float, float]) -> Float[Tensor, "n 3 h w"]:
@@ -69,6 +63,16 @@ def agreement(orient: Float[Tensor, "k n 3 3"]) -> Float[Tensor, "k n"]:
     near = apart[middle, :, torch.arange(len(middle), device=orient.device)].T
     shares = likeness(near)
     return shares / shares.sum(0)
+
+
+def _joined(bodies: list[BodyParameters]) -> BodyParameters:
+    rotations = torch.stack([body.rotations for body in bodies])
+    shares = agreement(rotations[:, :, 0])
+    return BodyParameters.from_rotations(
+        mean_rotation(rotations, shares[..., None].expand(-1, -1, 24)),
+        (shares[..., None] * torch.stack([body.betas for body in bodies])).sum(0),
+        (shares[..., None] * torch.stack([_camera(body) for body in bodies])).sum(0),
+    )
 
 
 def _camera(body: BodyParameters) -> Float[Tensor, "n 3"]:

@@ -57,6 +57,13 @@ def test_answers_that_differ_are_met_halfway():
     torch.testing.assert_close(said.camera, torch.tensor([[1.5, 0.75, 1.0]]).expand(2, -1))
 
 
+def test_half_precision_is_for_the_network_alone():
+    network = Mirrored(TwoAnswers(bodies(0, 0.1), bodies(1, 0.1)))
+    whole = network(VIEWS, SCALES).parameters.rotations
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(network(VIEWS, SCALES).parameters.rotations, whole)
+
+
 class Turns(nn.Module):
     """Turns people about the vertical by the degrees that the first pixel says, the other way for mirror images."""
 

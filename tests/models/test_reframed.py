@@ -86,6 +86,28 @@ def test_the_body_is_the_mean_of_all_that_agree():
     torch.testing.assert_close(found.parameters.betas, torch.ones(1, 10))
 
 
+def test_half_precision_is_for_the_network_alone():
+    class Known(nn.Module):
+        """Says the same of all pictures, whatever the precision."""
+
+        said = [body([0.9, 0.0, 0.0], 0.3 * torch.randn(1, 24, 3, generator=torch.manual_seed(i))) for i in range(5)]
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.answers = iter(self.said)
+
+        def forward(self, views: Tensor, scale_index: Tensor) -> Prediction:
+            return Prediction(next(self.answers), torch.zeros(1, 1))
+
+    def found() -> BodyParameters:
+        return Reframed(Known())(torch.zeros(1, 3, 8, 8), torch.zeros(1, dtype=torch.int64)).parameters
+
+    whole = found()
+    with torch.autocast("cpu", torch.bfloat16):
+        half = found()
+    assert torch.equal(half.rotations, whole.rotations) and torch.equal(half.camera, whole.camera)
+
+
 def test_nobody_is_seen_in_no_picture():
     class Nobody(nn.Module):
         def forward(self, views: Tensor, scale_index: Tensor) -> Prediction:

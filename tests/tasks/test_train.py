@@ -131,6 +131,7 @@ def test_ctrl_c_and_the_same_command_again(reference, tmp_path, capsys, step):
 
 
 def test_ctrl_c_in_the_evaluation_and_the_same_command_again(reference, tmp_path, capsys):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what runs in the background ignore it
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
         patch.setattr(EvaluationModule, "test_step", lambda *arguments, **named: press_ctrl_c())
         run(tmp_path, *QUICK)

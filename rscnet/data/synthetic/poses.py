@@ -36,12 +36,7 @@ GROUPS = {
     "torso": [JOINT[name] for name in TORSO],
 }
 FREE = "free"  # in place of a library entry
-LIMBS = [
-    *([JOINT[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot")] for side in ("left", "right")),
-    GROUPS["left_arm"],
-    GROUPS["right_arm"],
-    GROUPS["torso"],
-]
+LIMBS = [GROUPS["legs"][:4], GROUPS["legs"][4:], GROUPS["left_arm"], GROUPS["right_arm"], GROUPS["torso"]]
 GIRDLE_SHARE = 0.3  # of a raised arm's elevation comes from the collar bone
 LOWERED_GIRDLE_SHARE = 0.12  # of a lowered arm's
 TILT_SPREAD = 5.0  # degrees of noise on the pelvis' lean

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -25,6 +26,15 @@ def scale_weights(views: int, kind: Literal["index", "uniform"], device: torch.d
     if kind == "uniform":
         return torch.full((views,), (views + 1) / (2 * views), device=device)
     return torch.arange(1, views + 1, device=device) / views
+
+
+class _Part(NamedTuple):
+    """A loss, the factor with which it enters the total, and the terms that it is made of, named as they are logged."""
+
+    name: str
+    loss: Float[Tensor, ""]
+    factor: float
+    terms: dict[str, Float[Tensor, ""]]
 
 
 class RSCObjective(nn.Module):
@@ -106,31 +116,41 @@ class RSCObjective(nn.Module):
             and `contrastive` without their weights; `weighted/<part>` as they enter the total, `weight/<part>` the
             factor that made them so; `total`.
         """
+        parts = [
+            *self._on_labels(prediction, posed, batch, views, truth),
+            *self._across_resolutions(prediction, posed, batch, views, ramp),
+        ]
+        weighted = {part.name: part.factor * part.loss for part in parts}
+        total = torch.stack(list(weighted.values())).sum()
+        logs = {name: value for part in parts for name, value in part.terms.items()}
+        logs |= {f"weighted/{name}": value for name, value in weighted.items()} | {"total": total}
+        logs |= {f"weight/{part.name}": total.new_tensor(part.factor) for part in parts}
+        return total, {name: value.detach() for name, value in logs.items()}
+
+    def _on_labels(
+        self, prediction: Prediction, posed: PosedBodies, batch: Batch, views: int, truth: PosedBodies | None
+    ) -> Iterator[_Part]:
+        """What is learned from labels."""
         weights = scale_weights(views, self.scale_weights, posed.translation.device)
-        parts, factors, logs = {}, {}, {}
         for group, losses in self._body_losses().items():
             terms = losses(posed, batch.target, truth)
-            parts[group] = (weights * losses.total(terms)).sum()
-            factors[group] = self.total_scale
-            logs |= {f"{group}/{name}": value.mean() for name, value in terms.items()}
+            means = {f"{group}/{name}": value.mean() for name, value in terms.items()}
+            yield _Part(group, (weights * losses.total(terms)).sum(), self.total_scale, means)
         if self.dense is not None:
             assert prediction.dense is not None, "dense losses need a network with a dense head"
-            parts["dense"], dense = self.dense(prediction.dense, batch.target, batch.parts)
-            factors["dense"] = self.total_scale * self.dense_weight
-            logs |= {f"dense/{name}": value for name, value in dense.items()}
-        across = ramp * self.consistency_weight
+            loss, terms = self.dense(prediction.dense, batch.target, batch.parts)
+            means = {f"dense/{name}": value for name, value in terms.items()}
+            yield _Part("dense", loss, self.total_scale * self.dense_weight, means)
+
+    def _across_resolutions(
+        self, prediction: Prediction, posed: PosedBodies, batch: Batch, views: int, ramp: float
+    ) -> Iterator[_Part]:
+        """What one person's views at several resolutions teach each other."""
+        factor = self.total_scale * (ramp * self.consistency_weight)
         if self.consistency is not None:
-            total, consistency = self.consistency(posed, views)
-            factors["consistency"] = self.total_scale * across
-            parts["consistency"] = total
-            logs |= {f"consistency/{name}": value for name, value in consistency.items()}
+            loss, terms = self.consistency(posed, views)
+            yield _Part("consistency", loss, factor, {f"consistency/{name}": value for name, value in terms.items()})
         if self.contrastive is not None:
             assert prediction.projection is not None, "the contrastive loss needs a network with a projector"
-            logs["contrastive"] = self.contrastive(prediction.projection, batch.identity, views)
-            factors["contrastive"] = self.total_scale * across * self.feature_weight
-            parts["contrastive"] = logs["contrastive"]
-        parts = {name: factors[name] * value for name, value in parts.items()}
-        total = torch.stack(list(parts.values())).sum()
-        logs |= {f"weighted/{name}": value for name, value in parts.items()} | {"total": total}
-        logs |= {f"weight/{name}": total.new_tensor(factor) for name, factor in factors.items()}
-        return total, {name: value.detach() for name, value in logs.items()}
+            loss = self.contrastive(prediction.projection, batch.identity, views)
+            yield _Part("contrastive", loss, factor * self.feature_weight, {"contrastive": loss})

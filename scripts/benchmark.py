@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +35,7 @@ from bench.sizes import FULL, QUICK, Sizes
 
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 DOCS = Path(__file__).parents[1] / "docs"
 PARTS: dict[str, Callable[[Sizes], Any]] = {
@@ -68,30 +68,26 @@ def run(parts: list[str], sizes: Sizes, quick: bool, output: Path) -> dict[str, 
     return results
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+@guarded
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="tiny sizes; only proves that everything runs")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 is torch's own choice")
     parser.add_argument("--output", type=Path, default=DOCS, help="folder of the files")
     arguments = parser.parse_args(words)
-    try:
-        parts = [part.strip() for part in arguments.parts.split(",")]
-        unknown = [part for part in parts if part not in PARTS]
-        if unknown:
-            raise UserError(f"--parts: no part {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
-        if arguments.threads:
-            torch.set_num_threads(arguments.threads)
-        results = run(parts, QUICK if arguments.quick else FULL, arguments.quick, arguments.output)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    parts = [part.strip() for part in arguments.parts.split(",")]
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise UserError(f"--parts: no part {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    results = run(parts, QUICK if arguments.quick else FULL, arguments.quick, arguments.output)
     for name, ratio in results["ratios"].items():
         say(f"{name}: {ratio:.2f} times faster")
     say(f"written: {arguments.output / document.MARKDOWN}, {arguments.output / document.JSON}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

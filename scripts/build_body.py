@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from embedded_body.assemble import build_assets
 
+from rscnet.failures import guarded
+
 ASSET = Path(__file__).parents[1] / "rscnet" / "body" / "assets" / "embedded_body.npz"
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

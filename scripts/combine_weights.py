@@ -22,6 +22,7 @@ from torch import Tensor
 from rscnet import __version__
 from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.models.checkpoint import save_safetensors
 from rscnet.trained import Trained, load_trained
 
@@ -77,6 +78,7 @@ def _replaced(trained: Trained, change: Callable[[str, Tensor], Tensor]) -> Trai
     return trained
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,14 +93,11 @@ def main() -> None:
     for way in (averaged, added):
         way.add_argument("out", type=Path, help="safetensors file to write")
     arguments = parser.parse_args()
-    try:
-        if arguments.way == "mean":
-            found = mean([load_trained(name) for name in arguments.members])
-        else:
-            start, before, after = (load_trained(name) for name in (arguments.start, arguments.before, arguments.after))
-            found = add(start, before, after, arguments.share)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    if arguments.way == "mean":
+        found = mean([load_trained(name) for name in arguments.members])
+    else:
+        start, before, after = (load_trained(name) for name in (arguments.start, arguments.before, arguments.after))
+        found = add(start, before, after, arguments.share)
     record = json.dumps({"config": portable(found.config), "version": __version__})
     save_safetensors(arguments.out, found.network, {"rscnet": record})
     print(f"written: {arguments.out}")

@@ -8,13 +8,13 @@ The written folder serves as `paths.smpl` by itself. SMPL's licence holds for co
 import argparse
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from rscnet.body.licensed import EXTRAS, GENDERS, MEAN_FILE, SMPL_SOURCE, UV_PATTERN, SmplFolder, read_model
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 
 def convert(folder: Path, out: Path) -> list[Path]:
@@ -41,20 +41,16 @@ def convert(folder: Path, out: Path) -> list[Path]:
     return written
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+@guarded
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description="licensed SMPL pickles to clean npz files")
     parser.add_argument("folder", type=Path, help="holds SMPL's files")
     parser.add_argument("--out", type=Path, required=True, help="is made where it does not exist")
     arguments = parser.parse_args(words)
-    try:
-        for path in convert(arguments.folder, arguments.out):
-            print(path)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    for path in convert(arguments.folder, arguments.out):
+        print(path)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

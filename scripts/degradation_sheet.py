@@ -4,7 +4,6 @@ python scripts/degradation_sheet.py <photo> <COCO json> <output.png>
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
@@ -18,11 +17,14 @@ from rscnet.data.boxes import BoxFile
 from rscnet.data.degradations import Degradation
 from rscnet.data.images import read_image
 from rscnet.data.keys import generator
+from rscnet.data.prepare.people import MARGIN
+from rscnet.data.saving import write_picture
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 NAMES = ("bicubic", "no_antialias", "blur_noise_jpeg", "video_codec")
 SIZES = (112, 52, 32, 24, 16)
-MARGIN, ZOOM, CAPTION = 1.2, 2, 22
+ZOOM, CAPTION = 2, 22
 
 
 def sheet(person: UInt8[np.ndarray, "h h 3"], degradations: dict[str, Degradation]) -> UInt8[np.ndarray, "h w 3"]:
@@ -45,28 +47,24 @@ def _captioned(view: UInt8[np.ndarray, "s s 3"], text: str) -> UInt8[np.ndarray,
     return np.concatenate([bar, large])
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+@guarded
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", type=Path)
     parser.add_argument("boxes", type=Path, help="its annotations in COCO's format; the first person is shown")
     parser.add_argument("output", type=Path)
     arguments = parser.parse_args(words)
-    try:
-        people = BoxFile(arguments.boxes).of(arguments.photo)
-        if people is None or not people.people:
-            raise UserError(f"{arguments.boxes}: has no person in {arguments.photo.name}; expected one")
-        left, top, width, height = people.people[0].box
-        side = MARGIN * max(width, height)
-        matrix = crops.crop_matrix(np.array([left + width / 2, top + height / 2]), side, SIZES[0])
-        person = crops.warp(read_image(arguments.photo), matrix, SIZES[0])
-        degradations = {name: build(compose([f"degradation={name}"]).plain()["degradation"]) for name in NAMES}
-        cv2.imwrite(str(arguments.output), sheet(person, degradations)[..., ::-1])
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    people = BoxFile(arguments.boxes).of(arguments.photo)
+    if people is None or not people.people:
+        raise UserError(f"{arguments.boxes}: has no person in {arguments.photo.name}; expected one")
+    left, top, width, height = people.people[0].box
+    side = MARGIN * max(width, height)
+    matrix = crops.crop_matrix(np.array([left + width / 2, top + height / 2]), side, SIZES[0])
+    person = crops.warp(read_image(arguments.photo), matrix, SIZES[0])
+    degradations = {name: build(compose([f"degradation={name}"]).plain()["degradation"]) for name in NAMES}
+    write_picture(arguments.output, sheet(person, degradations))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -16,6 +16,7 @@ import torch
 from rscnet import __version__
 from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.models.checkpoint import save_safetensors
 from rscnet.models.official import export_official
 from rscnet.models.onnx import export_onnx
@@ -43,6 +44,7 @@ def export(trained: Trained, output: Path) -> str:
     raise UserError(f"{output}: expected a name that ends in .safetensors, .onnx or .pt (the original's format)")
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -50,10 +52,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="its ending chooses the format")
     parser.add_argument("--smpl", help="folder of the licensed body files, for networks trained with them")
     given = parser.parse_args()
-    try:
-        said = export(load_trained(given.checkpoint, given.smpl), given.output)
-    except UserError as error:
-        raise SystemExit("\n".join(f"error: {line}" for line in str(error).splitlines())) from None
+    said = export(load_trained(given.checkpoint, given.smpl), given.output)
     print(f"written: {given.output} ({said})")
 
 

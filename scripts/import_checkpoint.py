@@ -18,6 +18,7 @@ from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.models.checkpoint import load_weights, save_safetensors
 from rscnet.models.official import import_weights, recognise
 
@@ -54,6 +55,7 @@ def convert(source: Path, output: Path, overrides: list[str], allow: dict[str, l
     return str(report)
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,13 +65,10 @@ def main() -> None:
     parser.add_argument("--allow-missing", action="append", default=[], help="pattern of our keys that may be missing")
     parser.add_argument("--allow-unexpected", action="append", default=[], help="pattern of keys that may be left over")
     given = parser.parse_intermixed_args()
-    try:
-        if given.output.suffix != ".safetensors":
-            raise UserError(f"{given.output}: expected a file name that ends in .safetensors")
-        allow = {"missing": given.allow_missing, "unexpected": given.allow_unexpected}
-        report = convert(given.source, given.output, given.overrides, allow)
-    except UserError as error:
-        raise SystemExit("\n".join(f"error: {line}" for line in str(error).splitlines())) from None
+    if given.output.suffix != ".safetensors":
+        raise UserError(f"{given.output}: expected a file name that ends in .safetensors")
+    allow = {"missing": given.allow_missing, "unexpected": given.allow_unexpected}
+    report = convert(given.source, given.output, given.overrides, allow)
     print(f"{given.source.name}: {report}\nwritten: {given.output}")
 
 

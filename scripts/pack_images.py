@@ -8,7 +8,6 @@ which then is what `data=spin` reads.
 """
 
 import argparse
-import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from rscnet.data.annotations import read_annotations
 from rscnet.data.image_stores import PACK_SUFFIX, ImageFolder, ImageStore, find_images, usual_names, write_pack
 from rscnet.data.spin import SpinAnnotations
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 QUALITY = 95
 
@@ -33,8 +33,10 @@ def pack(folder: Path, name: str, images: Path | None = None, size: int | None =
         size: side of the boxes in pixels; None copies the pictures as they are.
 
     Raises:
-        UserError: files that are missing or damaged, or a pack that exists.
+        UserError: files that are missing or damaged, a pack that exists, or a size below 1.
     """
+    if size is not None and size < 1:
+        raise UserError(f"--size: expected 1 or more, got {size}; leave it out to copy the pictures as they are")
     path = folder / (name + PACK_SUFFIX)
     if path.exists():
         raise UserError(f"{path}: exists; delete it first to pack anew")
@@ -60,22 +62,18 @@ def _boxes(source: SpinAnnotations) -> Iterator[bytes]:
         yield file.getvalue()
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+@guarded
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="holds <name>.npz")
     parser.add_argument("name", help=f"one of docs/data.md; pictures: {', '.join(usual_names('<name>'))}/")
     parser.add_argument("--images", type=Path, help="folder of the full pictures, if it lies elsewhere")
     parser.add_argument("--size", type=int, help="side of the boxes in pixels")
     arguments = parser.parse_args(words)
-    try:
-        path = pack(arguments.folder, arguments.name, arguments.images, arguments.size)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
+    path = pack(arguments.folder, arguments.name, arguments.images, arguments.size)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

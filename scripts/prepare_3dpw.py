@@ -7,12 +7,12 @@ from rscnet.data.prepare import pw3d
 from rscnet.data.prepare.script import arguments_for, run
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = arguments_for(pw3d.ORIGIN, "3dpw_<split>.npz")
     parser.add_argument("--split", choices=pw3d.SPLITS, nargs="+", default=["test"])
-    return run(parser, lambda given: pw3d.read(given.raw, tuple(given.split)), words)
+    run(parser, lambda given: pw3d.read(given.raw, tuple(given.split)), words)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

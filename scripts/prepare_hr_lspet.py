@@ -7,11 +7,11 @@ from rscnet.data.prepare import lsp
 from rscnet.data.prepare.script import arguments_for, run
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = arguments_for(lsp.EXTENDED, "hr-lspet_train.npz")
-    return run(parser, lambda given: lsp.read_extended(given.raw), words)
+    run(parser, lambda given: lsp.read_extended(given.raw), words)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -7,12 +7,12 @@ from rscnet.data.prepare import lsp
 from rscnet.data.prepare.script import arguments_for, run
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = arguments_for(lsp.LSP, "lsp_dataset_original_train.npz or lsp_dataset_test.npz")
     parser.add_argument("--split", choices=tuple(lsp.SETS), default="train")
-    return run(parser, lambda given: lsp.read(given.raw, given.split), words)
+    run(parser, lambda given: lsp.read(given.raw, given.split), words)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

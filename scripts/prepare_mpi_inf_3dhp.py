@@ -17,14 +17,14 @@ def _sets(given: argparse.Namespace) -> Iterable[PreparedSet]:
     return mpi_inf_3dhp.read_train(given.raw, given.every, given.extract)
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = arguments_for(mpi_inf_3dhp.ORIGIN, "mpi_inf_3dhp_train.npz or mpi_inf_3dhp_test.npz")
     parser.add_argument("--split", choices=("train", "test"), default="train")
     parser.add_argument("--every", type=int, default=10, help="keeps one training frame in so many")
     parser.add_argument("--extract", action="store_true", help="takes the kept frames out of the training videos")
-    return run(parser, _sets, words)
+    run(parser, _sets, words)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -7,12 +7,12 @@ from rscnet.data.prepare import mpii
 from rscnet.data.prepare.script import arguments_for, run
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command line; a user's mistake is one message and exit code 1."""
+def main(words: list[str] | None = None) -> None:
+    """The command line."""
     parser = arguments_for(mpii.ORIGIN, "mpii_train.npz")
     parser.add_argument("--min-joints", type=int, default=16, help="of the 16 that are labelled")
-    return run(parser, lambda given: mpii.read(given.raw, given.min_joints), words)
+    run(parser, lambda given: mpii.read(given.raw, given.min_joints), words)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -9,24 +9,27 @@ many passes, and `experiment=hr_baseline init_from=<output>` then trains all of 
 from __future__ import annotations
 
 import argparse
+import os
 import time
+from io import BytesIO
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from rscnet import __version__
+from rscnet import __version__, records
 from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.learning.base import learning_rate_factor
 from rscnet.learning.rscnet import RSCNetModule
 from rscnet.losses.posed import pose_bodies
 from rscnet.structures import Batch, Prediction, Target
 from rscnet.tasks.common import build_data, set_up_process
-from rscnet.trained import initialise
+from rscnet.trained import find, initialise
 
 
 @torch.no_grad()
@@ -56,8 +59,6 @@ def train(module: RSCNetModule, features: Tensor, targets: list[Target], epochs:
     target = Target.concatenate(targets)
     regressor = module.network.regressor.train()
     optimizer = torch.optim.Adam(regressor.parameters(), lr=rate)
-    if len(features) < batch:
-        raise UserError(f"--batch: {batch} is more than the {len(features)} training people; lower it")
     steps = epochs * (len(features) // batch)
     nothing = torch.zeros(1, batch, dtype=torch.long)
     sums: dict[str, float] = {}
@@ -86,6 +87,22 @@ def train(module: RSCNetModule, features: Tensor, targets: list[Target], epochs:
             sums, started = {}, time.monotonic()
 
 
+def check(arguments: argparse.Namespace) -> None:
+    """Finds before hours of work what would fail after them; makes the output's folder.
+
+    Raises:
+        UserError: a number that is not above zero, or an output that cannot be written.
+    """
+    for name in ("epochs", "passes", "batch", "rate"):
+        if not getattr(arguments, name) > 0:
+            raise UserError(f"--{name}: expected more than 0, got {getattr(arguments, name)}")
+    output: Path = arguments.output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.is_dir() or not os.access(output.parent, os.W_OK):
+        raise UserError(f"{output}: cannot be written; expected the name of a checkpoint in a folder that may be")
+
+
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,23 +113,26 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=1, help="augmented passes over the people")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rate", type=float, default=1e-3)
-    arguments = parser.parse_args()
-    try:
-        # heat maps do not change here
-        config = compose(["experiment=hr_baseline", "keypoint_loss=null", *arguments.overrides])
-        set_up_process(config)
-        plain = config.plain()
-        data = build_data(plain)
-        data.prepare("train")
-        module = build(plain["model"], "model")
-        print(initialise(module.network, arguments.start, plain["init_allow"]))
-        features, targets = compute_features(module.eval(), data, arguments.passes, 128)
-        train(module, features, targets, arguments.epochs, arguments.batch, arguments.rate)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    arguments = parser.parse_intermixed_args()
+    check(arguments)
+    # heat maps do not change here
+    config = compose(["experiment=hr_baseline", "keypoint_loss=null", *arguments.overrides])
+    set_up_process(config)
+    plain = config.plain()
+    module = build(plain["model"], "model")
+    print(initialise(module.network, str(find(arguments.start, key="start")), plain["init_allow"]))
+    data = build_data(plain)
+    data.prepare("train")
+    people = arguments.passes * len(data.training_views())
+    if people < arguments.batch:
+        raise UserError(f"--batch: {arguments.batch} is more than the {people} training people; lower it")
+    features, targets = compute_features(module.eval(), data, arguments.passes, 128)
+    train(module, features, targets, arguments.epochs, arguments.batch, arguments.rate)
     state = {f"network.{name}": value for name, value in module.network.state_dict().items()}
     record = {"config": plain, "version": __version__}
-    torch.save({"state_dict": state, "rscnet": record}, arguments.output)
+    file = BytesIO()
+    torch.save({"state_dict": state, "rscnet": record}, file)
+    records.write_bytes(arguments.output, file.getvalue())
     print(f"written: {arguments.output}")
 
 

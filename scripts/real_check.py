@@ -27,6 +27,7 @@ from rscnet.data.boxes import BoxFile, PersonBox
 from rscnet.data.degradations import resize
 from rscnet.data.images import Picture, crop_square, list_images, read_image
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.joints import COCO_17, TRAINING_49, index_map
 from rscnet.metrics.functional import mpjpe, pck
 from rscnet.models.mean_body import MeanBodyNetwork
@@ -55,7 +56,13 @@ class Person:
 
 
 def find_people(annotations: str, folder: str, predictor: Predictor, least: int) -> list[Person]:
-    """People with at least `least` labelled joints on the photographs of a folder."""
+    """People with at least `least` labelled joints on the photographs of a folder.
+
+    Raises:
+        UserError: nobody is there, or `least` is below 1.
+    """
+    if least < 1:
+        raise UserError(f"--least: expected 1 or more labelled joints, got {least}")
     boxes, people = BoxFile(annotations), []
     for path in list_images(folder):
         entry = boxes.of(path)
@@ -143,6 +150,7 @@ def show(tables: dict[str, dict[int, dict[str, float]]], sizes: Sequence[int], t
     return table
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,24 +165,19 @@ def main() -> None:
     parser.add_argument("--no-reframe", dest="reframe", action="store_false", help="see crops in one frame only")
     parser.add_argument("--output", type=Path, default=Path("outputs/real_check"))
     arguments = parser.parse_args()
-    try:
-        predictors = {
-            label: Predictor(
-                load_trained(name), mirror=arguments.mirror, focus=arguments.focus, reframe=arguments.reframe
-            )
-            for label, name in labelled_checkpoints(arguments.checkpoints).items()
-        }
-        first = next(iter(predictors.values()))
-        people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
-        predictors[MEAN_POSE] = mean_pose(first)
-        tables = {}
-        for name, predictor in predictors.items():
-            tables[name], cells, labels = evaluate(predictor, people, arguments.sizes, arguments.threshold)
-            picture = arguments.output / f"{name}.png"
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(grid(cells, len(arguments.sizes), labels)).save(picture)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    predictors = {
+        label: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus, reframe=arguments.reframe)
+        for label, name in labelled_checkpoints(arguments.checkpoints).items()
+    }
+    first = next(iter(predictors.values()))
+    people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
+    predictors[MEAN_POSE] = mean_pose(first)
+    tables = {}
+    for name, predictor in predictors.items():
+        tables[name], cells, labels = evaluate(predictor, people, arguments.sizes, arguments.threshold)
+        picture = arguments.output / f"{name}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(grid(cells, len(arguments.sizes), labels)).save(picture)
     say(show(tables, arguments.sizes, arguments.threshold, len(people)))
     records.write_json(
         arguments.output / "real_check.json",

@@ -23,6 +23,7 @@ from rscnet import records
 from rscnet.config.fingerprint import portable_words
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.render.figures import TITLES
 from rscnet.report.document import Chart, Document, Section
 from rscnet.report.errors import MEAN, ablation_section, error_section, errors_of, ordered, rivals, sizes_of
@@ -134,6 +135,7 @@ def measured(sweeps: Sequence[Path]) -> Ablation:
     return Ablation(sections, "", intervals(found), sweep_commands(sweeps))
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -142,11 +144,8 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where results.md and results.json go")
     parser.add_argument("--words", nargs="*", default=[], help="for the evaluation, as people.test=100")
     arguments = parser.parse_args()
-    try:
-        weights = measured_weights(arguments.evaluation, arguments.words)
-        ablation = measured(arguments.sweeps) if arguments.sweeps else standing(arguments.docs)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    weights = measured_weights(arguments.evaluation, arguments.words)
+    ablation = measured(arguments.sweeps) if arguments.sweeps else standing(arguments.docs)
     commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *ablation.commands]
     parts = [
         renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,11 +20,13 @@ from rscnet import __version__, records
 from rscnet.callbacks.checkpoints import LAST
 from rscnet.config.fingerprint import portable, portable_words
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.models.checkpoint import save_safetensors
 from rscnet.temporal.learned import Learned
 from rscnet.trained import (
     BODIES,
     FEATURES,
+    LICENSED,
     SHIPPED,
     TEMPORAL,
     TEXTURES,
@@ -58,9 +61,7 @@ people only; no licensed data, no foreign weights. Licence: Apache-2.0, like the
 
 BODY_RESULTS = """## Errors on {samples} embedded test people, mm
 
-| crop | MPJPE | PA-MPJPE | PVE |
-|---|---|---|---|
-{rows}
+{table}
 
 Poses, clothes and backgrounds of the test people occur in no training picture. Real photographs differ from embedded
 people more than the test split does, so expect larger errors on them."""
@@ -69,19 +70,25 @@ TEXTURE_RESULTS = """## {samples} embedded test people
 
 PSNR of UV maps in dB over the texels that the picture shows and hides, SSIM of the same and of another view.
 
-| crop | method | visible | hidden | SSIM | SSIM, other view |
-|---|---|---|---|---|---|
-{rows}"""
+{table}"""
 
-
-MOTION_FIGURES = ("mpjpe", "pa_mpjpe", "pve", "accel", "jitter")
 MOTION_RESULTS = """## {samples} embedded test clips, {frames} frames
 
 Errors in mm, acceleration error in m/s², jitter in 10 m/s³, of tracks of the per-frame network that it was trained on.
 
-| crop | method | MPJPE | PA-MPJPE | PVE | acceleration | jitter |
-|---|---|---|---|---|---|---|
-{rows}"""
+{table}"""
+
+BODY_FIGURES = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
+MOTION_FIGURES = BODY_FIGURES | {"accel": "acceleration", "jitter": "jitter"}
+TEXTURE_FIGURES = {
+    "uv_visible": "visible", "uv_hidden": "hidden", "ssim": "SSIM", "ssim_novel": "SSIM, other view",
+}  # fmt: skip
+EMBEDDED = (
+    "rscnet.data.synthetic.", "rscnet.data.clips.EmbeddedClips", "rscnet.data.mixture.", "rscnet.data.degradations.",
+    "rscnet.body.model.", "rscnet.trained.FrozenNetwork",
+)  # fmt: skip
+"""What training data may be made of so that all of it is synthetic."""
+RECORDED = "rscnet.data.synthetic.recorded."
 
 
 def card(
@@ -129,33 +136,57 @@ def _require_measured(folder: Path, weights: Path, result: dict[str, Any]) -> No
         )
 
 
+def require_embedded(config: Mapping[str, Any]) -> None:
+    """Refuses weights of which the card would not be true.
+
+    Raises:
+        UserError: training data that are not synthetic, or a licensed body.
+    """
+    foreign = [name for name in _targets(config["data"]["train"]) if not name.startswith(EMBEDDED)]
+    parts = [config["data"]["train"], config["body"], config["model"]]
+    foreign += [name for name in _targets(parts) if name.startswith((LICENSED, RECORDED))]
+    if foreign:
+        raise UserError(
+            f"{config['name']}: was trained with {foreign[0]}; expected embedded people only, as the card says, "
+            "and no licensed data: such weights do not ship"
+        )
+
+
+def _targets(node: Any) -> Iterator[str]:
+    """All `_target_` below a node of a configuration."""
+    if isinstance(node, Mapping):
+        yield from [str(node["_target_"])] if "_target_" in node else []
+        node = list(node.values())
+    for part in node if isinstance(node, list) else []:
+        yield from _targets(part)
+
+
+def _table(methods: Mapping[str, Mapping[str, Any]], figures: Mapping[str, str], form: str) -> str:
+    """A row for each method and size, a column for each of the figures that all rows have."""
+    rows = [(size, label, row) for label, table in methods.items() for size, row in table.items()]
+    shown = {key: title for key, title in figures.items() if all(key in row for *_, row in rows)}
+    lines = [["crop", "method", *shown.values()], ["---"] * (2 + len(shown))]
+    lines += [[f"{size} px", label, *(format(row[key], form) for key in shown)] for size, label, row in rows]
+    named = len(methods) > 1
+    return "\n".join(f"| {' | '.join(line if named else [line[0], *line[2:]])} |" for line in lines)
+
+
 def _results(result: dict[str, Any], name: str) -> str:
     """The figures of a run as a table of its kind."""
+    methods = {name: result["by_size"]} | result["rivals"]
     if any("uv_hidden" in row for row in result["by_size"].values()):
-        figures = ("uv_visible", "uv_hidden", "ssim", "ssim_novel")
-        rows = [
-            f"| {size} px | {label} | " + " | ".join(f"{row[figure]:.3g}" for figure in figures) + " |"
-            for label, table in ({name: result["by_size"]} | result["rivals"]).items()
-            for size, row in table.items()
-        ]
-        return TEXTURE_RESULTS.format(samples=result["samples"], rows="\n".join(rows))
+        table = _table(methods, TEXTURE_FIGURES, ".3g")
+        return TEXTURE_RESULTS.format(samples=result["samples"], table=table)
     if any("accel" in row for row in result["by_size"].values()):
-        rows = [
-            f"| {size} px | {label} | " + " | ".join(f"{row[figure]:.1f}" for figure in MOTION_FIGURES) + " |"
-            for label, table in ({name: result["by_size"]} | result["rivals"]).items()
-            for size, row in table.items()
-        ]
-        return MOTION_RESULTS.format(samples=result["samples"], frames=result["frames"], rows="\n".join(rows))
+        table = _table(methods, MOTION_FIGURES, ".1f")
+        return MOTION_RESULTS.format(samples=result["samples"], frames=result["frames"], table=table)
     if not result["by_size"]:
         shown = {key: value for key, value in result["metrics"].items() if key.startswith("val/")}
         return "## Validation\n\n" + "\n".join(
             f"- {key.removeprefix('val/')}: {value:.3g}" for key, value in shown.items()
         )
-    rows = [
-        f"| {size} px | {row['mpjpe']:.1f} | {row['pa_mpjpe']:.1f} | {row['pve']:.1f} |"
-        for size, row in result["by_size"].items()
-    ]
-    return BODY_RESULTS.format(samples=result["samples"], rows="\n".join(rows))
+    table = _table({name: result["by_size"]}, BODY_FIGURES, ".1f")
+    return BODY_RESULTS.format(samples=result["samples"], table=table)
 
 
 def _of(trained: Trained | TrainedTexture) -> tuple[nn.Module, dict[str, Any]]:
@@ -170,6 +201,7 @@ LOADERS = {
 }
 
 
+@guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -180,16 +212,14 @@ def main() -> None:
     parser.add_argument("--weights", default=f"checkpoints/{LAST}", help="those that were measured (default: the last)")
     arguments = parser.parse_args()
     weights = arguments.run / arguments.weights
-    try:
-        network, config = LOADERS[arguments.kind](str(weights))
-        parameters = sum(p.numel() for p in network.parameters())
-        text = card(arguments.name, arguments.run, weights, config, parameters, arguments.recipe)
-        record = json.dumps({"config": portable(config), "version": __version__})
-        path = SHIPPED / arguments.kind / f"{arguments.name}.safetensors"
-        save_safetensors(path, network, {"rscnet": record}, half=True)
-        records.write_text(path.with_suffix(".md"), text)
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+    network, config = LOADERS[arguments.kind](str(weights))
+    require_embedded(config)
+    parameters = sum(p.numel() for p in network.parameters())
+    text = card(arguments.name, arguments.run, weights, config, parameters, arguments.recipe)
+    record = json.dumps({"config": portable(config), "version": __version__})
+    path = SHIPPED / arguments.kind / f"{arguments.name}.safetensors"
+    save_safetensors(path, network, {"rscnet": record}, half=True)
+    records.write_text(path.with_suffix(".md"), text)
     print(f"written: {path} ({path.stat().st_size / 1e6:.1f} MB) and its card")
 
 

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from rscnet import records
 from rscnet.callbacks.checkpoints import BEST, LAST
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 WORDS = [
     "experiment=rsc_full", "preset=smoke", "people.train=96", "logger=csv", "trainer.log_every_n_steps=1",
@@ -40,7 +41,8 @@ ROOT = Path(__file__).resolve().parents[1]
 KINDS = {"step": 5, "checkpoint": 4, "start": 1}
 """Kinds of moments and how often each is drawn; the last round is killed while the end is measured."""
 LOOK = 0.0005  # seconds between two looks at the run folder
-TIMED = ("cost/", "evaluation_seconds")  # what no two runs share
+TIMED = ("cost", "evaluation_seconds")  # what no two runs share
+FOLDERS, REPORT, REFERENCE_LOG = ("run", "reference", "logs"), "soak.json", "reference.log"
 WAIT = 600.0  # seconds for a moment to come
 
 
@@ -119,19 +121,15 @@ def wait_for(moment: Moment, process: subprocess.Popen[bytes], output: Path, las
             return step >= moment.step and any((folder / "checkpoints").glob("*.new"))
         return step >= (last if moment.kind == "end" else moment.step)
 
-    _until(reached, process, began)
-    time.sleep(moment.delay)
-
-
-def _until(reached: Callable[[], bool], process: subprocess.Popen[bytes], began: float) -> None:
     while not reached():
         if process.poll() is not None:
             if process.returncode:
                 raise UserError(f"soak: the training failed with exit code {process.returncode}; see its log")
-            return
+            break
         if time.monotonic() - began > WAIT:
             raise UserError(f"soak: nothing to kill within {WAIT:g} s")
         time.sleep(LOOK)
+    time.sleep(moment.delay)
 
 
 def _inode(folder: Path | None) -> int | None:
@@ -239,8 +237,6 @@ def compare(found: Path, expected: Path) -> dict[str, list[str]]:
         name = str(path.relative_to(expected))
         result[name] = list(differences(logged(found / name), logged(path), "row"))
     results = [json.loads((folder / records.RESULT).read_text()) for folder in (found, expected)]
-    for one in results:
-        one.pop("cost", None)
     result[records.RESULT] = list(differences(_untimed(results[0]), _untimed(results[1]), "result"))
     for path in sorted(expected.glob("*.png")):
         same = (found / path.name).read_bytes() == path.read_bytes()
@@ -250,11 +246,21 @@ def compare(found: Path, expected: Path) -> dict[str, list[str]]:
     return result
 
 
-def total_steps(folder: Path) -> int:
-    """Optimiser steps of a finished run."""
-    return int(json.loads((folder / records.RESULT).read_text())["steps"])
+def clear(output: Path) -> None:
+    """Removes what an earlier soak has left.
+
+    Raises:
+        UserError: a folder with other things in it and no earlier soak.
+    """
+    earlier = (output / REPORT, output / "logs" / REFERENCE_LOG)  # the last and the first thing that a soak writes
+    if output.exists() and any(output.iterdir()) and not any(path.exists() for path in earlier):
+        raise UserError(f"--output: {output} is not empty and holds no earlier soak; expected a folder of its own")
+    (output / REPORT).unlink(missing_ok=True)
+    for name in FOLDERS:
+        shutil.rmtree(output / name, ignore_errors=True)
 
 
+@guarded
 def main(arguments: Sequence[str] | None = None) -> None:
     """Soaks and reports; exit code 1 where the killed run ends differently."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -264,16 +270,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", default="0,2", help="loader processes of the rounds, in turn")
     parser.add_argument("--output", type=Path, default=Path("outputs/soak"))
     chosen = parser.parse_args(arguments)
-    shutil.rmtree(chosen.output, ignore_errors=True)
-    output, kept, logs = (chosen.output.resolve() / name for name in ("run", "reference", "logs"))
+    clear(chosen.output)
+    output, kept, logs = (chosen.output.resolve() / name for name in FOLDERS)
     logs.mkdir(parents=True)
     words = [*WORDS, f"paths.output={output}", *chosen.words]
     workers = [int(word) for word in chosen.workers.split(",")]
-    finish([*words, "workers=0"], logs / "reference.log")
+    finish([*words, "workers=0"], logs / REFERENCE_LOG)
     output.rename(kept)  # both runs have the same name: it is part of their checkpoints
     reference = run_folder(kept)
     assert reference is not None
-    steps = total_steps(reference)
+    steps = int(json.loads((reference / records.RESULT).read_text())["steps"])
     say(f"reference: {steps} steps; now {chosen.rounds} kills")
     done = []
     planned = moments(chosen.rounds, steps, random.Random(chosen.seed))
@@ -288,9 +294,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(1 if any(found.values()) else 0)
 
 
-def report(
-    output: Path, reference: Path, done: Sequence[Round], found: Mapping[str, list[str]], steps: int
-) -> None:
+def report(output: Path, reference: Path, done: Sequence[Round], found: Mapping[str, list[str]], steps: int) -> None:
     """Prints the table of comparisons and writes `soak.json`."""
     table = Table("compared", "same")
     for name, lines in found.items():
@@ -298,13 +302,13 @@ def report(
     say(table)
     stages = _stages(reference, [one.step for one in done])
     records.write_json(
-        output / "soak.json",
+        output / REPORT,
         {
             "same": not any(found.values()), "rounds": len(done), "steps": steps, "kills_in_stage": stages,
             "kills": [asdict(one) for one in done], "differences": dict(found), **records.provenance(),
         },
     )  # fmt: skip
-    say(f"{len(done)} kills, by stage {stages}; written to {output / 'soak.json'}")
+    say(f"{len(done)} kills, by stage {stages}; written to {output / REPORT}")
 
 
 def _stages(reference: Path, steps: Sequence[int]) -> dict[str, int]:
@@ -318,8 +322,4 @@ def _stages(reference: Path, steps: Sequence[int]) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    main()

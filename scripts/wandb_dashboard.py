@@ -24,6 +24,7 @@ except ModuleNotFoundError:
 
 from rscnet.config.compose import compose_tree
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 STEP = "trainer/global_step"
 METRICS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA-MPJPE", "pve": "PVE"}
@@ -122,6 +123,7 @@ def outline(shown: spaces.Workspace) -> Iterator[str]:
             yield f"    {kind:13} {title}: {', '.join(filter(None, names))}".rstrip(": ")
 
 
+@guarded
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the outline, and saves the workspace unless told not to."""
     parser = argparse.ArgumentParser(description="create the wandb workspace of rscnet")
@@ -140,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("\n".join(outline(created)))
         if not words.dry_run:
             print(f"saved: {created.save().url}")
-    except (UserError, wandb.Error) as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+    except wandb.Error as error:
+        raise UserError(" ".join(str(error).split())) from None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from rscnet.errors import UserError
-from rscnet.failures import lines_of
+from rscnet.failures import guarded, lines_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,29 @@ def test_a_mistake_that_a_loader_process_found():
         "a.png: damaged", "b.png: too",
     ]  # fmt: skip
     assert lines_of(UserError("one\ntwo")) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("a.npz: damaged\nb.npz: too"), "error: a.npz: damaged\nerror: b.npz: too"),
+        (OSError(errno.ENOSPC, "Full", "x"), "error: x: the disk is full (Full); make room, then start it again"),
+        (OSError(errno.EACCES, "No", "x"), "error: x: cannot be read or written (No); expected a place that may be"),
+    ],
+)
+def test_scripts_end_with_one_line(error, said):
+    @guarded
+    def main(fails):
+        if fails:
+            raise error
+        return 3
+
+    assert main(False) == 3
+    with pytest.raises(SystemExit) as caught:
+        main(True)
+    assert caught.value.code == said
+
+
+def test_scripts_show_the_stack_trace_of_our_faults():
+    with pytest.raises(ZeroDivisionError):
+        guarded(lambda: 1 / 0)()

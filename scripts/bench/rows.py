@@ -18,7 +18,7 @@ class Row:
     Attributes:
         title: what was measured.
         ratio: how many times faster ours is.
-        target: the least ratio that was asked for; None where there is none.
+        target: the least ratio that was asked for.
         rival, ours: seconds.
         difference: greatest difference of the numbers that both compute, in the unit that `agreement` names.
         agreement: what was compared.
@@ -28,7 +28,7 @@ class Row:
 
     title: str
     ratio: float
-    target: float | None
+    target: float
     rival: Timing
     ours: Timing
     difference: float
@@ -37,7 +37,7 @@ class Row:
     notes: list[str] = field(default_factory=list)
 
 
-def row_of(title: str, target: float | None, timings: dict[str, Timing], difference: float, agreement: str) -> Row:
+def row_of(title: str, target: float, timings: dict[str, Timing], difference: float, agreement: str) -> Row:
     """The row of the timings of `rival` and `ours`, by their best rounds."""
     rival, ours = timings["rival"], timings["ours"]
     return Row(title, rival.best / ours.best, target, rival, ours, difference, agreement)

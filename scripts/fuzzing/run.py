@@ -20,6 +20,7 @@ from rich.table import Table
 from rscnet import records
 from rscnet.console import say
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 
 from .engine import Tally, attack, fuzz, watch
 from .targets import TARGETS
@@ -170,8 +171,4 @@ def report(output: Path, tallies: Sequence[Tally]) -> None:
 def command() -> None:
     """As `main`; a user's mistake is one line."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    guarded(main)()

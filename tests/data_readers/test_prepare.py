@@ -1,5 +1,6 @@
 """Raw downloads in each publisher's format become annotation files; wrong ones are named, and nothing is run."""
 
+import json
 import os
 import re
 import runpy
@@ -14,7 +15,9 @@ from scipy.io import savemat
 from scipy.spatial.transform import Rotation
 
 from rscnet.data.annotations import read_annotations
+from rscnet.data.images import read_image
 from rscnet.data.prepare import lsp
+from rscnet.data.prepare.frames import extract_frames
 from rscnet.data.spin import SpinAnnotations
 from rscnet.joints import ANNOTATION_24
 from scripts import (
@@ -47,15 +50,17 @@ class Call:
 def prepare(name: str, raw: Path, *words: str) -> Path:
     """Runs a script and returns the folder that it wrote."""
     out = raw.parent / "prepared"
-    assert SCRIPTS[name].main([str(raw), "--out", str(out), *words]) == 0
+    SCRIPTS[name].main([str(raw), "--out", str(out), *words])
     return out
 
 
-def refused(capsys: pytest.CaptureFixture[str], name: str, raw: Path, *words: str) -> str:
+def refused(name: str, raw: Path, *words: str) -> str:
     """Runs a script that fails and returns the one line that it says."""
-    assert SCRIPTS[name].main([str(raw), "--out", str(raw.parent / "prepared"), *words]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    return line
+    with pytest.raises(SystemExit) as caught:
+        SCRIPTS[name].main([str(raw), "--out", str(raw.parent / "prepared"), *words])
+    (line,) = str(caught.value.code).splitlines()
+    assert line.startswith("error: ")
+    return line.removeprefix("error: ")
 
 
 def check_parts(fields: dict[str, np.ndarray], row: int, names: set[str]) -> None:
@@ -84,6 +89,7 @@ def check_sample(out: Path, name: str, row: int = 0) -> None:
     assert np.abs(marked - ground).max() > 15 and 0 <= x < 64 and 0 <= y < 64
 
 
+SEVENTEEN = {"image": "a.jpg", "center": [4.0, 5.0], "scale": 1.0, "joints": [[1.0, 2.0]] * 17}
 COCO_JOINTS = {n for n in ANNOTATION_24 if n.split("_")[0] in ("left", "right", "nose")}
 LSP_JOINTS = set(ANNOTATION_24[:14])
 H36M_JOINTS = {*LSP_JOINTS, "pelvis_mpii", "spine_h36m", "jaw_h36m", "head_h36m"} - {"head_top_lsp"}
@@ -108,15 +114,14 @@ def test_coco(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (raw / "train2014" / "COCO_train2014_000000000003.jpg").unlink()
     prepare("coco", raw, "--split", "train2014")
     assert "pictures missing: 1 of 4, first " in capsys.readouterr().out
-    assert "person_keypoints_val2014.json: no such annotation file; expected COCO unpacked there" in refused(
-        capsys, "coco", raw, "--split", "val2014"
-    )
+    line = refused("coco", raw, "--split", "val2014")
+    assert "person_keypoints_val2014.json: no such annotation file; expected COCO unpacked there" in line
 
 
 def test_coco_of_the_publisher(tmp_path: Path) -> None:
     """A picture of COCO val2017 with its own entry."""
     coco = ROOT / "tests" / "data" / "coco"
-    assert prepare_coco.main([str(coco / "person_keypoints_785.json"), "--out", str(tmp_path)]) == 0
+    prepare_coco.main([str(coco / "person_keypoints_785.json"), "--out", str(tmp_path)])
     fields = read_annotations(tmp_path / "coco_785.npz")
     assert fields["imgname"].tolist() == ["000000000785.jpg"]
     assert {n for n, joint in zip(ANNOTATION_24, fields["part"][0], strict=True) if joint[2]} == COCO_JOINTS
@@ -206,7 +211,7 @@ def test_hostile_sequences_are_refused_and_nothing_runs(tmp_path: Path, capsys: 
     sentinel = tmp_path / "sentinel"
     for field in ("texture_maps", "genders", "poses2d"):
         raw = raw_sets.write_3dpw(tmp_path / "raw", **{field: [Call(os.system, f"touch {sentinel}")]})
-        line = refused(capsys, "3dpw", raw)
+        line = refused("3dpw", raw)
         assert "downtown_walk_00.pkl: refused, it calls for 'posix.system'" in line and "nothing was run" in line
     assert not sentinel.exists()
 
@@ -238,7 +243,7 @@ def test_frames_out_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "pictures missing: 10 of 10" in capsys.readouterr().out
     for camera in (0, 1, 2, 4, 5, 6, 7, 8):
         path = raw / "S1" / "Seq1" / "imageSequence" / f"video_{camera}.avi"
-        assert camera or "video_0.avi: no such video" in refused(capsys, "mpi_inf_3dhp", raw, "--extract")
+        assert camera or "video_0.avi: no such video" in refused("mpi_inf_3dhp", raw, "--extract")
         path.parent.mkdir(exist_ok=True)
         with av.open(str(path), "w") as video:
             stream = video.add_stream("mpeg4", rate=25)
@@ -302,8 +307,16 @@ def test_fits_are_taken_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     source = SpinAnnotations(out, "lsp_dataset_original_train", 32)
     assert [source[i].has_smpl for i in range(2)] == [True, False]
     np.save(tmp_path / "fits.npy", np.concatenate([fits["pose"], fits["shape"]], 1)[:1])
-    line = refused(capsys, "lsp", raw, "--fits", str(tmp_path / "fits.npy"))
+    line = refused("lsp", raw, "--fits", str(tmp_path / "fits.npy"))
     assert "fits.npy: expected a pose of 72 and a shape of 10 for each of 2 people" in line
+    for name in ("fits.npy", "fits.npz"):
+        for content in (b"", (tmp_path / name).read_bytes()[:200]):
+            (tmp_path / name).write_bytes(content)
+            assert f"{name}: cannot be read (" in refused("lsp", raw, "--fits", str(tmp_path / name))
+    np.savez(tmp_path / "fits.npz", imgname=np.array(["a.jpg"] * 2), **fits)
+    assert "fits.npz: center: expected two numbers for each of the 2" in refused(
+        "lsp", raw, "--fits", str(tmp_path / "fits.npz")
+    )
 
 
 def test_fits_that_name_their_pictures_are_matched(tmp_path: Path) -> None:
@@ -321,9 +334,9 @@ def test_fits_that_name_their_pictures_are_matched(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_missing_folders_and_files_are_named(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "gone: no such folder; expected the raw download" in refused(capsys, name, tmp_path / "gone")
+    assert "gone: no such folder; expected the raw download" in refused(name, tmp_path / "gone")
     (tmp_path / "raw").mkdir()
-    line = refused(capsys, name, tmp_path / "raw")
+    line = refused(name, tmp_path / "raw")
     assert f"{tmp_path / 'raw'}/" in line and ": no such " in line and "from http" in line
     with pytest.raises(SystemExit, match="0"):
         SCRIPTS[name].main(["--help"])
@@ -336,7 +349,10 @@ def test_missing_folders_and_files_are_named(tmp_path: Path, name: str, capsys: 
     [
         ("coco", "annotations/person_keypoints_train2014.json", b"{", "no valid JSON"),
         ("coco", "annotations/person_keypoints_train2014.json", b'{"images": []}', "annotations: expected a list"),
+        ("coco", "annotations/person_keypoints_train2014.json", b'{"images": [], "annotations": [null]}',
+         r"annotations\[0\]: .*expected COCO's keypoints"),
         ("mpii", "train.json", b'[{"image": "a.jpg"}]', "unknown structure"),
+        ("mpii", "train.json", json.dumps([SEVENTEEN]).encode(), "expected a center of 2 and 16 joints"),
         ("mpii", "train.h5", b"no", "cannot be read as HDF5"),
         ("mpii", "mpii_human_pose_v1_u12_1.mat", b"no", "cannot be read as a MATLAB file"),
         ("lsp", "joints.mat", b"", "cannot be read as a MATLAB file"),
@@ -344,6 +360,8 @@ def test_missing_folders_and_files_are_named(tmp_path: Path, name: str, capsys: 
         ("3dpw", "sequenceFiles/test/a.pkl", b"(d.", "poses, betas, cam_poses, campose_valid, .*: missing"),
         ("mpi_inf_3dhp", "S1/Seq1/annot.mat", b"MATLAB", "cannot be read as a MATLAB file"),
         ("h36m", "S1/MyPoseFeatures/D3_Positions_mono/Directions.54138969.npz", b"no", "expected Pose, 32 joints of 3"),
+        ("h36m", "S1/MyPoseFeatures/D3_Positions_mono/Directions.54138969.npz", b"", "expected Pose, 32 joints of 3"),
+        ("h36m", "S1/MyPoseFeatures/D3_Positions_mono/Directions.54138969.npz", b"PK\3\4", "expected Pose, 32 joints"),
         ("h36m", "S1/MyPoseFeatures/D3_Positions_mono/Directions.54138969.cdf", b"no", "expected Pose, 32 joints of 3"),
     ],
     ids=str,
@@ -354,7 +372,7 @@ def test_damaged_files_are_named(
     path = tmp_path / "raw" / file
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    line = refused(capsys, name, tmp_path / "raw")
+    line = refused(name, tmp_path / "raw")
     assert line.startswith(str(path))
     assert re.search(message, line), line
 
@@ -364,9 +382,57 @@ def test_joints_of_another_shape_and_pictures_that_do_not_fit(
 ) -> None:
     raw = raw_sets.write_lspet(tmp_path / "raw", 3)
     (raw / "im00001.png").unlink()
-    assert "joints.mat has 3 people, expected as many im*.png, found 2" in refused(capsys, "hr_lspet", raw)
+    assert "joints.mat has 3 people, expected as many im*.png, found 2" in refused("hr_lspet", raw)
     savemat(raw / "joints.mat", {"joints": np.zeros((4, 4))})
-    assert "joints.mat: joints: expected 14 x 3 x n or 3 x 14 x n, got (4, 4)" in refused(capsys, "hr_lspet", raw)
+    assert "joints.mat: joints: expected 14 x 3 x n or 3 x 14 x n, got (4, 4)" in refused("hr_lspet", raw)
+
+
+@pytest.mark.parametrize("name", ["h36m", "mpi_inf_3dhp"])
+def test_no_frame_in_none_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "raw").mkdir()
+    assert refused(name, tmp_path / "raw", "--every", "0") == "every: expected 1 or more, got 0"
+
+
+def test_damaged_pictures_are_named(tmp_path: Path) -> None:
+    raw = raw_sets.write_lspet(tmp_path / "lspet", 2)
+    (raw / "im00003.png").write_bytes(b"no")
+    assert refused("hr_lspet", raw).startswith(f"{raw / 'im00003.png'}: cannot be read")
+    pytest.importorskip("h5py")
+    raw = raw_sets.write_mpi_test(tmp_path / "raw")
+    picture = raw / "mpi_inf_3dhp_test_set" / "TS1" / "imageSequence" / "img_000001.jpg"
+    picture.write_bytes(b"no")
+    assert refused("mpi_inf_3dhp", raw, "--split", "test").startswith(f"{picture}: cannot be read")
+
+
+def test_the_link_leads_to_the_folder_that_was_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = lsp.SETS["train"]
+    old, new = (raw_sets.write_lsp(tmp_path / folder, 2) for folder in ("old", "new"))
+    prepare("lsp", old)
+    out = prepare("lsp", new)
+    assert (out / name).resolve() == new.resolve()
+    assert f"pictures: {out / name} -> {new.resolve()}\n" in capsys.readouterr().out
+    (out / f"{name}_imgs.pkl").touch()
+    prepare("lsp", old)
+    assert f"pictures: {out / name}_imgs.pkl (there before)\n" in capsys.readouterr().out
+
+
+def test_a_frame_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    av, path = pytest.importorskip("av"), tmp_path / "frames" / "frame_000001.jpg"
+    with av.open(str(tmp_path / "video.avi"), "w") as video:
+        stream = video.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = WIDTH, HEIGHT
+        video.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8), "rgb24")))
+        video.mux(stream.encode(None))
+
+    def killed(*paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("os.replace", killed)
+        extract_frames(tmp_path / "video.avi", {0: path})
+    assert not path.exists()
+    extract_frames(tmp_path / "video.avi", {0: path})
+    assert read_image(path).shape == (HEIGHT, WIDTH, 3)
 
 
 def test_a_script_as_a_program(
@@ -375,7 +441,6 @@ def test_a_script_as_a_program(
     raw = raw_sets.write_lsp(tmp_path / "raw", 2)
     script = str(ROOT / "scripts" / "prepare_lsp.py")
     monkeypatch.setattr("sys.argv", [script, str(raw), "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit, match="0"):
-        runpy.run_path(script, run_name="__main__")
+    runpy.run_path(script, run_name="__main__")
     said = capsys.readouterr().out
     assert "lsp_dataset_original_train.npz: 2 people in 2 pictures; fields imgname, center, scale, part" in said

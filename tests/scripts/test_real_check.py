@@ -39,6 +39,11 @@ def test_people_with_too_few_labels_are_a_clear_error(predictor):
         find_people(str(ANNOTATIONS), str(COCO), predictor, least=18)
 
 
+def test_people_without_labels_cannot_be_asked_for(predictor):
+    with pytest.raises(UserError, match="--least: expected 1 or more labelled joints, got 0"):
+        find_people(str(ANNOTATIONS), str(COCO), predictor, least=0)
+
+
 def test_errors_are_shares_of_the_box(predictor):
     still = mean_pose(predictor)
     crop = np.full((64, 64, 3), 128, np.uint8)

@@ -8,7 +8,8 @@ import torch
 from run_folders import errors
 from tiny_checkpoint import write_checkpoint
 
-from rscnet.trained import read
+from rscnet.errors import UserError
+from rscnet.trained import SHIPPED, read
 from scripts import ship_weights
 
 
@@ -79,3 +80,42 @@ def test_an_evaluation_ships_the_weights_that_it_measured(run, ship, tmp_path):
     assert "| 64 px | 80.0 |" in ship(evaluation, "--weights", best)
     with pytest.raises(SystemExit, match=r"best\.ckpt; ship those weights"):
         ship(evaluation, "--weights", run / "checkpoints" / "last.ckpt")
+
+
+def test_figures_that_were_not_measured_have_no_column(run, ship):
+    without = {size: {key: row[key] for key in ("mpjpe", "pa_mpjpe")} for size, row in errors(100, 120).items()}
+    measured(run, by_size=without)
+    assert "| crop | MPJPE | PA-MPJPE |\n| --- | --- | --- |\n| 64 px | 100.0 | 50.0 |\n" in ship(run)
+
+
+@pytest.mark.parametrize(
+    ("part", "foreign"),
+    [
+        ({"data": {"train": {"_target_": "rscnet.data.spin.SpinAnnotations"}}}, "rscnet.data.spin.SpinAnnotations"),
+        ({"body": {"_target_": "rscnet.body.licensed.smpl_body"}}, "rscnet.body.licensed.smpl_body"),
+        (
+            {
+                "data": {
+                    "train": {
+                        "_target_": "rscnet.data.clips.EmbeddedClips",
+                        "motions": {"_target_": "rscnet.data.synthetic.recorded.RecordedMotions"},
+                    }
+                }
+            },
+            "rscnet.data.synthetic.recorded.RecordedMotions",
+        ),
+    ],
+    ids=["pictures", "body", "motions"],
+)
+def test_weights_of_other_data_or_bodies_do_not_ship(part, foreign):
+    people = {"_target_": "rscnet.data.synthetic.people.SyntheticPeople"}
+    body = {"_target_": "rscnet.body.model.embedded_body"}
+    config = {"name": "x", "data": {"train": {**people, "body": body}}, "body": body, "model": {"body": body}}
+    ship_weights.require_embedded(config)
+    with pytest.raises(UserError, match=f"x: was trained with {foreign}; expected embedded people only"):
+        ship_weights.require_embedded(config | part)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.rglob("*.safetensors")), ids=lambda path: path.stem)
+def test_all_that_ships_may_ship(path):
+    ship_weights.require_embedded(read(path)[1])

@@ -9,7 +9,8 @@ import pytest
 import torch
 from small_runs import SMALL, run
 
-from scripts.soak import Moment, compare, differences, kill_again_and_again, last_step, moments, run_folder
+from rscnet.errors import UserError
+from scripts.soak import Moment, clear, compare, differences, kill_again_and_again, last_step, moments, run_folder
 
 WORDS = [
     "experiment=rsc_full", "trainer.log_every_n_steps=1", "callbacks.checkpoints.every_n_steps=2", "logger=csv",
@@ -80,3 +81,17 @@ def test_the_last_step_is_read_whatever_the_last_line_is(tmp_path):
     assert last_step(None) == last_step(tmp_path) == -1
     (tmp_path / "metrics.jsonl").write_text('{"step": 3}\n{"step": 4, "a"')
     assert last_step(tmp_path) == 3
+
+
+def test_only_an_earlier_soak_is_removed(tmp_path):
+    clear(tmp_path / "new")
+    for name in ("run/a", "logs/reference.log", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "soak.json").touch()
+    clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    (tmp_path / "run").mkdir()
+    with pytest.raises(UserError, match=r"--output: .* is not empty and holds no earlier soak"):
+        clear(tmp_path)
+    assert (tmp_path / "run").exists()

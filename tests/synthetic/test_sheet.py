@@ -31,6 +31,12 @@ def test_keypoints_are_drawn_where_they_are():
     assert not drawn[0, 20:].any() and not drawn[0, :, :20].any()  # points without confidence are left out
 
 
+def test_an_unknown_ending_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["sheet", str(tmp_path / "x.xyz"), "--size", "16"])
+    with pytest.raises(SystemExit, match=r"^error: .*x\.xyz: no kind of picture"):
+        main()
+
+
 def test_mistakes_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["sheet", str(tmp_path / "x.png"), "--split", "val", "--everyday", "0.5"])
     with pytest.raises(SystemExit, match=r"^error: synthetic people: everyday: .*"):

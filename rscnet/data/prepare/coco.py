@@ -61,7 +61,7 @@ def _read_file(file: Path, folder: Path, min_joints: int) -> PreparedSet:
     for i, entry in enumerate(content["annotations"]):
         try:
             person, reason = _person(entry, names, min_joints)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{file}: annotations[{i}]: {error!r}; expected COCO's keypoints of a person") from None
         people += [person] if person else []
         reasons.append(reason)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 
+from rscnet.data.saving import write_picture
 from rscnet.errors import UserError
 
 
@@ -27,9 +28,9 @@ def extract_frames(video: Path, wanted: Mapping[int, Path]) -> None:
     if reader is None or not reader.isOpened():
         raise UserError(f"{video}: no such video, or one that cannot be read; expected it as downloaded")
     for number in range(max(lacking) + 1):
-        if not reader.grab():
+        whole, picture = reader.read() if number in lacking else (reader.grab(), None)
+        if not whole:
             raise UserError(f"{video}: ends after {number} frames, expected {max(lacking) + 1}; download it again")
-        if number in lacking:
-            lacking[number].parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(lacking[number]), reader.retrieve()[1])
+        if picture is not None:
+            write_picture(lacking[number], picture[..., ::-1])
     reader.release()

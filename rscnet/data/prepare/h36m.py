@@ -10,17 +10,21 @@ import numpy as np
 from jaxtyping import Float
 
 from rscnet.data.crops import SPIN_SCALE
+from rscnet.data.npz import read_npz
 from rscnet.data.prepare import matlab
 from rscnet.data.prepare.frames import extract_frames
 from rscnet.data.prepare.people import (
     ANNOTATION_17,
+    MILLIMETRES,
     Origin,
     Person,
     PreparedSet,
     annotation_joints,
     box_around,
+    require_count,
 )  # fmt: skip
 from rscnet.errors import UserError
+from rscnet.pickles import reason_of
 
 ORIGIN = Origin(
     "Human3.6M",
@@ -36,7 +40,6 @@ FRONTAL = "60457274"
 # Places of the 17 joints among the 32 of the files.
 OF_32 = [11, 6, 7, 8, 1, 2, 3, 12, 24, 14, 15, 17, 18, 19, 25, 26, 27]
 MASK_MARGIN = 0.9  # the publisher's boxes are wide squares already
-MILLIMETRES = 1000.0
 
 
 def read(raw: Path, split: str = "train", every: int = 5, extract: bool = False) -> Iterator[PreparedSet]:
@@ -51,8 +54,9 @@ def read(raw: Path, split: str = "train", every: int = 5, extract: bool = False)
         extract: takes the kept frames out of the videos into images/.
 
     Raises:
-        UserError: poses or boxes are missing or damaged.
+        UserError: poses or boxes are missing or damaged, or `every` is below 1.
     """
+    require_count("every", every)
     folders = [raw / f"S{number}" / "MyPoseFeatures" / "D3_Positions_mono" for number in SUBJECTS[split]]
     there = [folder for folder in folders if folder.is_dir()]
     if not there:
@@ -124,15 +128,14 @@ def read_positions(path: Path, dimensions: int) -> Float[np.ndarray, "f 32 d"]:
     Raises:
         UserError: cdflib is not installed, or a file that is damaged or of another shape.
     """
+    expected = f"Pose, 32 joints of {dimensions} a frame"
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as content:
-                values = np.asarray(content["Pose"], float)
-        else:
-            values = np.asarray(_cdf(path).varget("Pose"), float)
-        return values.reshape(-1, 32, dimensions)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected Pose, 32 joints of {dimensions} a frame") from None
+        values = read_npz(path, expected, ["Pose"])["Pose"] if path.suffix == ".npz" else _cdf(path).varget("Pose")
+        return np.asarray(values, float).reshape(-1, 32, dimensions)
+    except UserError:
+        raise
+    except Exception as error:  # a damaged CDF file may fail in any way
+        raise UserError(f"{path}: cannot be read ({reason_of(error)}); expected {expected}") from None
 
 
 def _cdf(path: Path):

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from rscnet.data.prepare import matlab
-from rscnet.data.prepare.people import Origin, Person, PreparedSet, annotation_joints, box_around, count_reasons, inside
+from rscnet.data.prepare.people import (
+    Origin,
+    Person,
+    PreparedSet,
+    annotation_joints,
+    box_around,
+    count_reasons,
+    inside,
+    picture_size,
+)  # fmt: skip
 from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24, LSP_14
 
@@ -50,7 +58,7 @@ def read_extended(raw: Path) -> Iterator[PreparedSet]:
     """The extended set. Joints that are not visible count where they lie in the picture: elsewhere they are no labels.
 
     Raises:
-        UserError: joints or pictures are missing, or there is not one picture for each person.
+        UserError: joints or pictures are missing or damaged, or there is not one picture for each person.
     """
     joints = read_joints(EXTENDED.require(raw / "joints.mat", "file of joints"))
     files = sorted(path for path in [*raw.glob("im*"), *raw.glob("images/im*")] if path.suffix.lower() in SUFFIXES)
@@ -62,8 +70,7 @@ def read_extended(raw: Path) -> Iterator[PreparedSet]:
         raise UserError(f"{raw}: joints.mat has {len(joints)} people, expected as many im*.png, found {len(files)}")
     people, reasons = [], []
     for file, person in zip(files, joints, strict=True):
-        with Image.open(file) as image:
-            counts = (person[:, 2] > 0) | inside(person[:, :2] - 1, *image.size)
+        counts = (person[:, 2] > 0) | inside(person[:, :2] - 1, *picture_size(file))
         found = _person(file.relative_to(raw).as_posix(), person[:, :2], counts) if counts.sum() > 1 else None
         people += [found] if found else []
         reasons.append(None if found else "with fewer than two joints")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from rscnet.data.prepare import matlab
 from rscnet.data.prepare.frames import extract_frames
 from rscnet.data.prepare.people import (
     ANNOTATION_17,
+    MILLIMETRES,
     Origin,
     Person,
     PreparedSet,
@@ -20,6 +20,8 @@ from rscnet.data.prepare.people import (
     box_around,
     count_reasons,
     inside,
+    picture_size,
+    require_count,
 )  # fmt: skip
 from rscnet.errors import UserError
 
@@ -37,7 +39,6 @@ OF_TEST = [14, 11, 12, 13, 8, 9, 10, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]
 JOINTS_28 = 28
 TRAINING_SIZE = (2048, 2048)
 TEST_SIZES = {5: (1920, 1080), 6: (1920, 1080)}  # the outdoor ones; the others as in training
-MILLIMETRES = 1000.0
 
 
 def read_train(raw: Path, every: int = 10, extract: bool = False) -> Iterator[PreparedSet]:
@@ -49,8 +50,9 @@ def read_train(raw: Path, every: int = 10, extract: bool = False) -> Iterator[Pr
         extract: takes the kept frames out of the videos into imageFrames/.
 
     Raises:
-        UserError: annotations are missing or damaged, or a video.
+        UserError: annotations are missing or damaged, or a video, or `every` is below 1.
     """
+    require_count("every", every)
     folders = [raw / f"S{subject}" / f"Seq{number}" for subject in SUBJECTS for number in SEQUENCES]
     there = [folder for folder in folders if (folder / "annot.mat").is_file()]
     if not there:
@@ -126,8 +128,7 @@ def _test_sequence(file: Path, raw: Path) -> Iterator[Person | str]:
     folder = file.parent / "imageSequence"
     pictures = sorted(folder.glob("img_*"))
     if pictures:
-        with Image.open(pictures[0]) as image:
-            size = image.size
+        size = picture_size(pictures[0])
     else:
         size = TEST_SIZES.get(int(file.parent.name.removeprefix("TS")), TRAINING_SIZE)
     for i in range(len(valid)):

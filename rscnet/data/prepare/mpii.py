@@ -36,12 +36,21 @@ BELOW = ("", "annot", "annotations", "mpii_human_pose_v1_u12_2", "mpii_human_pos
 
 @dataclass(frozen=True)
 class Annotated:
-    """A person as MPII has them: the box is 200 `scale` pixels, joints that are not labelled are not above zero."""
+    """A person as MPII has them: the box is 200 `scale` pixels, joints that are not labelled are not above zero.
+
+    Raises:
+        ValueError: another number of joints.
+    """
 
     image: str
     center: Float[np.ndarray, "2"]
     scale: float
     joints: Float[np.ndarray, "16 2"]
+
+    def __post_init__(self) -> None:
+        shapes = self.center.shape, self.joints.shape
+        if shapes != ((2,), (len(NAMES), 2)):
+            raise ValueError(f"expected a center of 2 and {len(NAMES)} joints, got {shapes} of {self.image}")
 
 
 def read(raw: Path, min_joints: int = len(NAMES)) -> Iterator[PreparedSet]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from PIL import Image
 
 from rscnet.data.crops import SPIN_SCALE
 from rscnet.errors import UserError
@@ -16,6 +17,8 @@ from rscnet.joints import ANNOTATION_24, OPENPOSE_25
 
 MARGIN = 1.2
 """Side of a box over the longer side of what it is drawn around, as SPIN has it."""
+MILLIMETRES = 1000.0
+"""In a metre."""
 
 # Human3.6M's 17 joints, which MPI-INF-3DHP has too, by their names among the annotation joints.
 ANNOTATION_17 = (
@@ -138,6 +141,29 @@ def openpose_joints(
 def inside(points: Float[np.ndarray, "n 2"], width: int, height: int) -> Bool[np.ndarray, "n"]:
     """Which points lie in a picture."""
     return np.all((points >= 0) & (points < (width, height)), axis=1)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file.
+
+    Raises:
+        UserError: damaged, or no picture.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); expected a picture, download it again") from None
+
+
+def require_count(name: str, number: int) -> None:
+    """Refuses numbers below 1.
+
+    Raises:
+        UserError: names the option.
+    """
+    if number < 1:
+        raise UserError(f"{name}: expected 1 or more, got {number}")
 
 
 def count_reasons(reasons: Iterable[str | None]) -> dict[str, int]:

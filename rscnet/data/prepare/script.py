@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -11,12 +10,16 @@ import numpy as np
 from jaxtyping import Int
 
 from rscnet.data.annotations import write_annotations
-from rscnet.data.image_stores import ImageFolder, find_images
+from rscnet.data.image_stores import ImageFolder, usual_names
+from rscnet.data.npz import read_npz
 from rscnet.data.prepare.people import Origin, Person, PreparedSet
 from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.joints import SMPL_24
 
 POSE = 3 * len(SMPL_24)
+FLAGS = ("has_smpl", "valid_fit")
+FITS = "SPIN's fits: pose, shape, has_smpl"
 Reader = Callable[[argparse.Namespace], Iterable[PreparedSet]]
 
 
@@ -42,18 +45,14 @@ def arguments_for(origin: Origin, makes: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run(parser: argparse.ArgumentParser, reader: Reader, words: list[str] | None = None) -> int:
-    """Reads, writes and counts; a user's mistake is one message and exit code 1."""
+@guarded
+def run(parser: argparse.ArgumentParser, reader: Reader, words: list[str] | None = None) -> None:
+    """Reads, writes and counts."""
     given = parser.parse_args(words)
-    try:
-        if not given.raw.exists():
-            raise UserError(f"{given.raw}: no such folder; expected the raw download, see --help")
-        for prepared in reader(given):
-            _write(prepared, given.out, given.fits)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    if not given.raw.exists():
+        raise UserError(f"{given.raw}: no such folder; expected the raw download, see --help")
+    for prepared in reader(given):
+        _write(prepared, given.out, given.fits)
 
 
 def _write(prepared: PreparedSet, out: Path, fits: Path | None) -> None:
@@ -74,17 +73,23 @@ def _write(prepared: PreparedSet, out: Path, fits: Path | None) -> None:
 
 
 def _link(out: Path, prepared: PreparedSet) -> None:
-    """The pictures under the name that `data=spin` looks for, unless there are any."""
+    """The pictures under the name that `data=spin` looks for, unless there are any; an earlier link is made anew."""
     link, target = out / prepared.name, prepared.pictures.resolve()
-    if find_images(out, prepared.name) is None:
+    before = _pictures(out, prepared.name)
+    if (link.is_symlink() and link.resolve() != target) or before is None:
         try:
-            if link.is_symlink():  # one that leads nowhere
-                link.unlink()
+            link.unlink(missing_ok=True)
             link.symlink_to(target, target_is_directory=True)
         except OSError as error:
             print(f"  no link could be made ({error.strerror}): name the pictures by data.train.images or copy them")
             return
-    print(f"  pictures: {link}{f' -> {target}' if link.is_symlink() else ' (there before)'}")
+    used = _pictures(out, prepared.name) or link
+    print(f"  pictures: {used}{f' -> {used.resolve()}' if used.is_symlink() else ' (there before)'}")
+
+
+def _pictures(out: Path, name: str) -> Path | None:
+    """What `data=spin` takes for the pictures of a set."""
+    return next((out / usual for usual in usual_names(name) if (out / usual).exists()), None)
 
 
 def read_fits(path: Path, people: Sequence[Person]) -> dict[str, np.ndarray]:
@@ -100,26 +105,30 @@ def read_fits(path: Path, people: Sequence[Person]) -> dict[str, np.ndarray]:
     Raises:
         UserError: no such file, or one of another kind or length.
     """
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            content = {"pose": content[:, :POSE], "shape": content[:, POSE:]}
-        pose, shape = np.asarray(content["pose"]), np.asarray(content["shape"])
-        flag = next((content[key] for key in ("has_smpl", "valid_fit") if key in content), np.ones(len(pose)))
-        rows = _matches(content["imgname"], content["center"], people) if "imgname" in content else None
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected SPIN's fits: pose, shape, has_smpl") from None
-    count = len(people) if rows is None else len(pose)
-    shapes = (pose.shape, shape.shape, flag.reshape(-1).shape)
+    content = _fields(path)
+    pose, shape = content["pose"], content["shape"]
+    flag = next((content[key] for key in FLAGS if key in content), np.ones(pose.shape[:1])).reshape(-1)
+    names = content.get("imgname")
+    count = len(people) if names is None else names.size
+    shapes = (pose.shape, shape.shape, flag.shape)
     if shapes != ((count, POSE), (count, 10), (count,)):
         raise UserError(f"{path}: expected a pose of {POSE} and a shape of 10 for each of {count} people, got {shapes}")
-    if rows is None:
-        return {"pose": pose, "shape": shape, "has_smpl": flag.reshape(-1).astype(np.uint8)}
-    return {
-        "pose": pose[rows],
-        "shape": shape[rows],
-        "has_smpl": (flag.reshape(-1)[rows] * (rows >= 0)).astype(np.uint8),
-    }
+    if names is None:
+        return {"pose": pose, "shape": shape, "has_smpl": flag.astype(np.uint8)}
+    if content.get("center", names).shape != (count, 2):
+        raise UserError(f"{path}: center: expected two numbers for each of the {count} people of imgname")
+    rows = _matches(names.ravel(), content["center"], people)
+    return {"pose": pose[rows], "shape": shape[rows], "has_smpl": (flag[rows] * (rows >= 0)).astype(np.uint8)}
+
+
+def _fields(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix != ".npy":
+        return read_npz(path, FITS, ["pose", "shape"], [*FLAGS, "imgname", "center"])
+    try:
+        rows = np.load(path, allow_pickle=False)
+        return {"pose": rows[:, :POSE], "shape": rows[:, POSE:]}
+    except (OSError, ValueError, EOFError, IndexError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); expected {FITS}") from None
 
 
 def _matches(names: np.ndarray, centers: np.ndarray, people: Sequence[Person]) -> Int[np.ndarray, "n"]:

@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from rscnet.body import BodyModel
+from rscnet.data.saving import write_picture
 from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.data.synthetic.motion import SHARES
 from rscnet.data.synthetic.poses import PoseMix
-from rscnet.errors import UserError
+from rscnet.failures import guarded
 from rscnet.joints import ANNOTATION_24
 
 Pictures = UInt8[np.ndarray, "n s s 3"]
@@ -82,6 +83,7 @@ def part_colours() -> UInt8[np.ndarray, "25 3"]:
     return np.concatenate([np.zeros((1, 3)), np.array(hues) * 255]).astype(np.uint8)
 
 
+@guarded
 def main() -> None:
     """Write the sheet of the embedded body."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,20 +102,15 @@ def main() -> None:
     parser.add_argument("--gaze", type=float, default=0.0, help="share of people whose head is turned")
     parser.add_argument("--free-limbs", type=float, default=0.0, help="share of people whose limbs go their own ways")
     arguments = parser.parse_args()
-    try:
-        generator = PersonGenerator(
-            BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
-            clutter=arguments.clutter, company=arguments.company,
-            poses=PoseMix(
-                arguments.pose_noise, arguments.limb_mixing, arguments.everyday, arguments.gaze, arguments.free_limbs
-            ),
-        )  # fmt: skip
-    except UserError as error:
-        raise SystemExit(f"error: {error}") from None
-    arguments.path.parent.mkdir(parents=True, exist_ok=True)
+    generator = PersonGenerator(
+        BodyModel.embedded(), arguments.size, arguments.seed, arguments.split,
+        clutter=arguments.clutter, company=arguments.company,
+        poses=PoseMix(
+            arguments.pose_noise, arguments.limb_mixing, arguments.everyday, arguments.gaze, arguments.free_limbs
+        ),
+    )  # fmt: skip
     draw = motion_sheet if arguments.motions else people_sheet if arguments.many else contact_sheet
-    sheet = draw(generator)
-    cv2.imwrite(str(arguments.path), sheet[..., ::-1])
+    write_picture(arguments.path, draw(generator))
 
 
 if __name__ == "__main__":

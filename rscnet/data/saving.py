@@ -1,0 +1,26 @@
+"""Pictures onto disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+
+from rscnet.data.images import Picture
+from rscnet.errors import UserError
+
+
+def write_picture(path: Path, picture: Picture) -> None:
+    """RGB bytes as a file of the kind that its ending names, whole or not at all; its folder is made.
+
+    Raises:
+        UserError: an ending that stands for no kind of picture.
+        OSError: a place that cannot be written, or a full disk.
+    """
+    if not cv2.haveImageWriter(path.name):
+        raise UserError(f"{path}: no kind of picture is known by that name; expected one that ends in .png or .jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(cv2.imencode(path.suffix, picture[..., ::-1])[1].tobytes())
+    os.replace(partial, path)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from rscnet.data.clips import Clip, collate
+from rscnet.data.clip import Clip, collate
 from rscnet.data.keys import generator
 from rscnet.data.plan import BatchKey, Curriculum, EvaluationSampler
 from rscnet.data.planned import PlannedDataModule
@@ -29,6 +29,8 @@ class ClipSource(Protocol):
     poses a clip's truth, neutral for all where the source is not `gendered`."""
 
     gendered: bool
+
+    def prepare(self, skip_bad: bool = False) -> None: ...
 
     def __len__(self) -> int: ...
 
@@ -131,6 +133,9 @@ class ClipDataModule(PlannedDataModule):
         super().__init__(train, val, test, resolution, curriculum, seed, 0, eval_batch_size, skip_bad)
         curriculum.require_all_views("a clip is seen in all of its views")
         self.gaps, self.features = gaps, features
+
+    def _make_ready(self, source: ClipSource) -> None:
+        source.prepare(self.skip_bad)
 
     def train_dataloader(self) -> DataLoader:
         return self._training_loader(

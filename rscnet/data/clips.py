@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +21,7 @@ from rich.progress import track as progress
 from torch import Tensor
 
 from rscnet.body import BodyModel
+from rscnet.data.clip import Clip, read_clip, stacked, write_clip
 from rscnet.data.degradations import Degradation
 from rscnet.data.images import crop_square
 from rscnet.data.keys import generator
@@ -34,7 +33,7 @@ from rscnet.errors import UserError
 from rscnet.geometry.cameras import translation_to_camera
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.resolution import ResolutionSet
-from rscnet.structures import GENDERS, Prediction, TensorStruct
+from rscnet.structures import GENDERS, Prediction
 from rscnet.temporal.track import Track
 
 CLIP_VERSION = 1  # raise it with every change of motions, sizes or noise: caches are keyed by it
@@ -50,14 +49,6 @@ class Estimator(Protocol):
     digest: str
 
     def __call__(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Prediction: ...
-
-
-@dataclass(frozen=True)
-class Clip(TensorStruct):
-    """A clip seen `k` times at different resolutions, the first of them full, and what is true of it."""
-
-    views: Track
-    truth: Track
 
 
 class CachedClips(ABC):
@@ -102,6 +93,7 @@ class CachedClips(ABC):
         self.resolution = ResolutionSet(estimator.ranges, [estimator.image_size])
         self.sizes, self.views = sizes and [self.resolution.effective(size) for size in sizes], views
         self._clips: dict[int, Clip] = {}
+        self._bad: dict[int, str] = {}
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -120,15 +112,31 @@ class CachedClips(ABC):
     def __getitem__(self, index: int) -> Clip:
         if not 0 <= index < len(self):
             raise IndexError(index)
+        if index in self._bad:
+            raise UserError(self._bad[index])
         if index not in self._clips:
             self._clips[index] = self._cached(index)
         return self._clips[index]
 
-    def prepare(self) -> None:
-        """Show to the network what the cache lacks."""
-        missing = [i for i in range(len(self)) if not self._path(i).exists()]
+    def prepare(self, skip_bad: bool = False) -> None:
+        """Show to the network what the cache lacks.
+
+        Args:
+            skip_bad: go on where a clip cannot be made, and refuse it when it is asked for.
+
+        Raises:
+            UserError: a clip that cannot be made, or a cache that cannot be written.
+        """
+        missing = [i for i in range(len(self)) if i not in self._bad and not self._path(i).exists()]
         for index in progress(missing, f"{self.split} clips", transient=True, disable=not missing):
-            self._cached(index)
+            try:
+                clip = self._make(index)
+            except UserError as error:
+                if not skip_bad:
+                    raise
+                self._bad[index] = str(error)
+            else:
+                write_clip(self._path(index), clip)
 
     @cached_property
     def _folder(self) -> Path:
@@ -144,17 +152,9 @@ class CachedClips(ABC):
         return self._folder / f"{index:05d}.npz"
 
     def _cached(self, index: int) -> Clip:
-        path = self._path(index)
-        try:
-            if not path.exists():
-                self._folder.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
-                np.savez(temporary, **_to_arrays(self._make(index)))  # type: ignore[arg-type]
-                os.replace(temporary, path)
-            with np.load(path, allow_pickle=False) as arrays:
-                return _from_arrays(dict(arrays))
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path}: damaged or not writable ({error}); delete {self._folder}") from error
+        if not self._path(index).exists():
+            write_clip(self._path(index), self._make(index))
+        return read_clip(self._path(index))
 
     def _draw(self, random: np.random.Generator) -> list[Float[np.ndarray, "t"]]:
         """Sizes over time of each view."""
@@ -273,37 +273,4 @@ def _truth(people: RenderedPeople, fps: float) -> Track:
         torch.tensor([0.0, 0.0, size]).expand(count, 3),
         torch.ones(count, dtype=torch.bool),
         torch.tensor(fps),
-    )
-
-
-def stacked(tracks: Sequence[Track]) -> Track:
-    stacked: dict[str, Any] = {}
-    for name in (f.name for f in fields(Track)):
-        values = [getattr(track, name) for track in tracks]
-        stacked[name] = None if values[0] is None else torch.stack(values)
-    return Track(**stacked)
-
-
-def _to_arrays(clip: Clip) -> dict[str, np.ndarray]:
-    return {
-        f"{part}.{f.name}": value.numpy()
-        for part, track in (("views", clip.views), ("truth", clip.truth))
-        for f in fields(Track)
-        if (value := getattr(track, f.name)) is not None
-    }
-
-
-def _from_arrays(arrays: dict[str, np.ndarray]) -> Clip:
-    parts: dict[str, dict[str, Any]] = {"views": {}, "truth": {}}
-    for key, value in arrays.items():
-        part, name = key.split(".")
-        parts[part][name] = torch.from_numpy(value)
-    return Clip(Track(**parts["views"]), Track(**parts["truth"]))
-
-
-def collate(clips: Sequence[Clip], views: int) -> Clip:
-    """Clips of one length side by side: views "k b t", truth "b t"."""
-    return Clip(
-        views=stacked([stacked([clip.views[view] for clip in clips]) for view in range(views)]),
-        truth=stacked([clip.truth for clip in clips]),
     )

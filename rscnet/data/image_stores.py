@@ -63,7 +63,8 @@ class ImageFolder(ImageStore):
     """Picture files under one folder, found by the annotation file's `imgname`.
 
     Archives unpack differently: where the first picture is not there, the names are tried without their leading
-    folders, then within each folder of `root`, and all names are taken as the first one was found.
+    folders, then within each folder of `root`, and all names are taken as the first one was found. Folders without
+    which two pictures would have one name stay.
 
     Args:
         root: what the names are relative to.
@@ -80,9 +81,13 @@ class ImageFolder(ImageStore):
     def open(self, names: Sequence[str]) -> None:
         if not self.root.is_dir():
             raise UserError(self.missing()[0])
+        self._base, self._dropped = self.root, 0
         parts = _relative(names[0]).parts
+        if self.root.joinpath(*parts).is_file():
+            return
+        droppable = _droppable(names)
         for base in (self.root, *sorted(path for path in self.root.iterdir() if path.is_dir())):
-            for dropped in range(len(parts)):
+            for dropped in range(droppable + 1):
                 if base.joinpath(*parts[dropped:]).is_file():
                     self._base, self._dropped = base, dropped
                     return
@@ -226,22 +231,32 @@ def write_pack(path: Path, images: Iterable[bytes], names: Sequence[str], croppe
     """
     offsets = [_HEADER.size + 8 * (len(names) + 1)]
     partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.seek(offsets[0])
-        for image in images:
-            file.write(image)
-            offsets.append(offsets[-1] + len(image))
-        assert len(offsets) == len(names) + 1, "a picture for each name"
-        file.seek(0)
-        file.write(_HEADER.pack(_MAGIC, _VERSION, _CROPPED * cropped, len(names), _names_digest(names)))
-        file.write(np.asarray(offsets, "<u8").tobytes())
-    os.replace(partial, path)
+    try:
+        with partial.open("wb") as file:
+            file.seek(offsets[0])
+            for image in images:
+                file.write(image)
+                offsets.append(offsets[-1] + len(image))
+            assert len(offsets) == len(names) + 1, "a picture for each name"
+            file.seek(0)
+            file.write(_HEADER.pack(_MAGIC, _VERSION, _CROPPED * cropped, len(names), _names_digest(names)))
+            file.write(np.asarray(offsets, "<u8").tobytes())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _relative(name: str) -> PurePosixPath:
     """A name below a folder, whatever system wrote it."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.relative_to(path.anchor)
+
+
+def _droppable(names: Sequence[str]) -> int:
+    """How many leading folders all names may lose and still tell the pictures apart."""
+    whole = {_relative(name).parts for name in names}
+    most = min(map(len, whole)) - 1
+    return next((n for n in range(most, 0, -1) if len({parts[n:] for parts in whole}) == len(whole)), 0)
 
 
 def _names_digest(names: Sequence[str]) -> bytes:

@@ -23,8 +23,12 @@ PAPER = (255, 255, 255)  # shows through transparent pixels: cut-out people are 
 _DAMAGED = (OSError, SyntaxError, TypeError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 
 
-def list_images(path: str | Path) -> list[Path]:
+def list_images(path: str | Path, field: str = "input") -> list[Path]:
     """The picture itself, or the pictures of a folder (not of its subfolders) sorted by name, numbers by value.
+
+    Args:
+        path: of the picture or the folder.
+        field: the setting that names it, for messages.
 
     Raises:
         UserError: nothing there, or a folder without pictures.
@@ -33,11 +37,11 @@ def list_images(path: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UserError(f"input: no such picture or folder: {path}")
+        raise UserError(f"{field}: no such picture or folder: {path}")
     files = (file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
     found = sorted((file for file in files if not file.name.startswith(".")), key=lambda file: in_order(file.name))
     if not found:
-        raise UserError(f"input: the folder {path} holds no pictures; expected {', '.join(SUFFIXES)}")
+        raise UserError(f"{field}: the folder {path} holds no pictures; expected {', '.join(SUFFIXES)}")
     return found
 
 

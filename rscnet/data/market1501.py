@@ -10,8 +10,8 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from rscnet.body.model import BodyModel
 from rscnet.console import say
 from rscnet.data.degradations import resize
 from rscnet.data.images import crop_square, list_images, read_image
+from rscnet.data.npz import read_npz
 from rscnet.data.synthetic.generator import PersonGenerator
 from rscnet.data.textured import TexturedPicture, middle_columns
 from rscnet.errors import UserError
@@ -30,6 +31,7 @@ from rscnet.render.scene import Camera
 FOLDERS = {"train": ("bounding_box_train",), "test": ("query", "bounding_box_test")}
 NAME = re.compile(r"(-1|\d{4})_c(\d)s\d_\d{6}_\d{2}")
 NOBODY = ("-1", "0000")
+RESULT = "the parameters of a task=predict run; predict the picture again"
 LISTED = 5
 PRIOR_SIZE = 32  # pixels: the generator of prior textures renders no picture
 
@@ -84,7 +86,7 @@ class Market1501:
         ]
         if problems:
             return problems
-        people, bad = self._found()
+        people, bad = self._found
         if not people:
             return [f"{self.folder}: no identity of the {self.split} split has both picture and result"]
         if bad and not self.skip_bad:
@@ -103,7 +105,7 @@ class Market1501:
             return
         if problems := self.missing():
             raise UserError("\n".join(problems))
-        people, bad = self._found()
+        people, bad = self._found
         self._people, self.skipped = people[: self.length], bad
         if bad:
             say(f"{self.folder}: {len(bad)} {self.split} pictures skipped: {'; '.join(bad[:LISTED])}")
@@ -120,9 +122,9 @@ class Market1501:
     def picture(self, person: int, number: int) -> TexturedPicture:
         """Picture `number` of an identity with the predicted body."""
         path, parameters = self._of(person)[number]
-        with np.load(parameters, allow_pickle=False) as stored:
-            left, top, side = (int(value) for value in stored["crop"])
-            vertices = torch.from_numpy(stored["vertices"].astype(np.float32))[None]
+        stored = read_npz(parameters, RESULT, ("crop", "vertices"))
+        left, top, side = (int(value) for value in stored["crop"])
+        vertices = torch.from_numpy(stored["vertices"].astype(np.float32))[None]
         crop = resize(crop_square(read_image(path), left, top, side), self.height)
         camera = Camera.of_crop(-((self.height - self.width) // 2), 0, self.height)
         surface = self._atlas.observe(camera.project(vertices), vertices, self.height, self.width)
@@ -148,6 +150,7 @@ class Market1501:
         assert self._people is not None
         return self._people[person]
 
+    @cached_property  # every picture is decoded for it
     def _found(self) -> tuple[list[list[tuple[Path, Path]]], list[str]]:
         """Pictures with their results by identity, cameras first apart; and what cannot be used, a line for each."""
         people: dict[str, list[tuple[str, Path, Path]]] = defaultdict(list)
@@ -155,7 +158,7 @@ class Market1501:
         for name in FOLDERS[self.split]:
             folder = Path(str(self.folder)) / name
             results = self._results(name)
-            for path in list_images(folder):
+            for path in list_images(folder, "paths.market1501"):
                 match = NAME.match(path.stem)
                 if match is None or match[1] in NOBODY:
                     if match is None:
@@ -196,11 +199,10 @@ def _problem(path: Path, parameters: Path | None) -> str | None:
     if parameters is None or not parameters.is_file():
         return f"{path}: has no SMPL result"
     try:
-        with np.load(parameters, allow_pickle=False) as stored:
-            lacking = {"crop", "vertices"} - set(stored.files)
-    except (OSError, ValueError, BadZipFile):
-        return f"{path}: its SMPL result {parameters} is damaged"
-    return f"{path}: its SMPL result {parameters} lacks {', '.join(sorted(lacking))}" if lacking else None
+        read_npz(parameters, RESULT, ("crop", "vertices"))
+    except UserError as error:
+        return f"{path}: its SMPL result {error}"
+    return None
 
 
 def _cameras_apart(pictures: Sequence[tuple[str, Path, Path]]) -> list[tuple[Path, Path]]:

@@ -40,7 +40,7 @@ class UnlabelledPictures:
         if folder is None:
             raise UserError("paths.data: data=images reads a folder of pictures; set paths.data=<folder>")
         self.size, self.dataset = size, dataset
-        pictures = [(i, path) for i, path in enumerate(list_images(folder))]
+        pictures = [(i, path) for i, path in enumerate(list_images(folder, "paths.data"))]
         self._pictures = [(i, path) for i, path in pictures if _held(path, held_out) == (split != "train")]
         if not self._pictures:
             raise UserError(f"{folder}: of {len(pictures)} pictures none is left for {split}; bring more")

@@ -7,6 +7,7 @@ on with exactly the batch that it would have seen next.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,8 +47,8 @@ class Stage:
         for name in ("views", "batch_size", "multiple"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if self.epochs <= 0:
-            raise ValueError(f"epochs: expected more than 0, got {self.epochs:g}")
+        if not 0 < self.epochs < math.inf:
+            raise ValueError(f"epochs: expected more than 0 and less than infinity, got {self.epochs:g}")
         if self.shown is not None and not 1 <= self.shown <= self.views:
             raise ValueError(f"shown: expected null or 1..{self.views}, the views of this stage, got {self.shown}")
 
@@ -93,9 +94,10 @@ class Curriculum:
     def __init__(
         self, stages: Mapping[str, Mapping[str, Any] | None], batch_scale: float = 1.0, ramp_epochs: float = 5.0
     ) -> None:
-        if batch_scale <= 0 or ramp_epochs < 0:
+        if not (0 < batch_scale < math.inf and 0 <= ramp_epochs < math.inf):
             raise UserError(
-                f"curriculum: batch_scale must be > 0 and ramp_epochs >= 0, got {batch_scale:g} and {ramp_epochs:g}"
+                f"curriculum: batch_scale must be > 0 and ramp_epochs >= 0, both finite, "
+                f"got {batch_scale:g} and {ramp_epochs:g}"
             )
         chosen = [_stage(name, words) for name, words in sorted(stages.items()) if words is not None]
         if not chosen:

@@ -76,7 +76,10 @@ class PlannedDataModule(pl.LightningDataModule):
         """
         self.require(*names)
         for name in names:
-            prepare_source(getattr(self, name))
+            self._make_ready(getattr(self, name))
+
+    def _make_ready(self, source: Any) -> None:
+        prepare_source(source)
 
     def require(self, *names: str) -> None:
         """Looks for the files of the named sources without reading them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from rscnet.data.clips import CachedClips, Clip, Estimator, stacked
+from rscnet.data.clip import Clip, stacked
+from rscnet.data.clips import CachedClips, Estimator
 from rscnet.data.crops import SPIN_SCALE
 from rscnet.data.degradations import Degradation
 from rscnet.data.keys import generator
@@ -20,6 +22,8 @@ from rscnet.errors import UserError
 from rscnet.geometry.rotations import axis_angle_to_matrix
 from rscnet.structures import GENDERS
 from rscnet.temporal.track import Track
+
+CONTENT = {"imgname", "center", "scale", "pose", "shape", "gender"}
 
 
 class SequenceClips(CachedClips):
@@ -63,17 +67,25 @@ class SequenceClips(CachedClips):
         """What is lacking, a line for each."""
         return self.people.missing()
 
-    def prepare(self) -> None:
+    def prepare(self, skip_bad: bool = False) -> None:
         self.people.prepare()
-        super().prepare()
+        super().prepare(skip_bad)
 
     def gender(self, index: int) -> str:
         known = self.people.fields.get("gender")
         return GENDERS[0] if known is None else GENDERS[int(known[self._starts[index]])]
 
     def settings(self) -> dict[str, Any]:
-        return {"file": self.people.name, "rows": len(self.people), "seed": self.seed, "fps": self.fps,
+        return {"file": self.people.name, "people": self._digest, "seed": self.seed, "fps": self.fps,
                 "starts": str(self._starts.tolist())}  # fmt: skip
+
+    @property
+    def _digest(self) -> str:
+        """Of what clips show and of what is true of it."""
+        found = hashlib.blake2b(digest_size=6)
+        for name in sorted(CONTENT & self.people.fields.keys()):
+            found.update(name.encode() + self.people.fields[name].tobytes())
+        return found.hexdigest()
 
     @cached_property
     def _starts(self) -> Int[np.ndarray, "n"]:

@@ -33,7 +33,7 @@ class SpinAnnotations:
         rotation: in training the picture is turned by up to so many degrees either way; 0 as in the released code.
         scale: in training the box is larger or smaller by up to this fraction; 0 as in the released code.
         ignore_3d: leaves out the 3D labels, for weak supervision.
-        round_keypoints: keypoints of whole pixels, as the released code truncates them: floor of the pixel, plus one.
+        round_keypoints: keypoints of whole pixels as in the released code: digits past the point cut off, plus one.
         dataset: number of this data set in samples' identities.
         skip_bad: rows that are not finite are refused when they are asked for, not the whole file.
     """

@@ -40,6 +40,9 @@ class FeatureQueue(nn.Module):
     Args:
         size: number of entries.
         features: length of a feature.
+
+    Raises:
+        UserError: no entries.
     """
 
     features: Float[Tensor, "q d"]
@@ -49,6 +52,8 @@ class FeatureQueue(nn.Module):
 
     def __init__(self, size: int = 20_000, features: int = 256) -> None:
         super().__init__()
+        if size < 1:
+            raise UserError(f"loss.contrastive.queue.size: expected at least 1, got {size}")
         self.register_buffer("features", torch.zeros(size, features))
         self.register_buffer("identity", torch.full((size, 2), -1, dtype=torch.long))
         self.register_buffer("cursor", torch.zeros((), dtype=torch.long))
@@ -112,7 +117,7 @@ class ContrastiveLoss(nn.Module):
         pair_weights: how pairs of resolutions are weighted.
 
     Raises:
-        UserError: an unknown choice, or a temperature that is not positive.
+        UserError: an unknown choice, a temperature that is not positive, or no negatives.
     """
 
     def __init__(
@@ -130,6 +135,8 @@ class ContrastiveLoss(nn.Module):
                 f"loss.contrastive: kernel must be 'cosine' or 'mse' and temperature positive, got kernel={kernel!r}, "
                 f"temperature={temperature}"
             )
+        if negatives is not None and negatives < 1:
+            raise UserError(f"loss.contrastive.negatives: expected at least 1, or null for all, got {negatives}")
         self.queue = queue
         self.temperature = temperature
         self.kernel: Kernel = kernel

@@ -177,3 +177,19 @@ def test_pictures_are_found_by_their_usual_names(tmp_path: Path) -> None:
 def test_greyscale_becomes_colour(tmp_path: Path) -> None:
     Image.new("L", (3, 2), 9).save(tmp_path / "grey.png")
     assert ImageFolder(tmp_path).read(0, "grey.png").shape == (2, 3, 3)
+
+
+def test_folders_that_tell_pictures_apart_are_never_left_out(tmp_path: Path) -> None:
+    names = ["imageFiles/walk/image_00000.png", "imageFiles/sit/image_00000.png"]
+    (tmp_path / "sit").mkdir()
+    (tmp_path / "sit" / "image_00000.png").write_bytes(PICTURES[1])
+    partial = ImageFolder(tmp_path)
+    partial.open(names)
+    for index, name in enumerate(names):
+        with pytest.raises(UserError, match=rf"{name}: picture {index}: cannot be read"):
+            partial.encoded(index, name)
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "walk" / "image_00000.png").write_bytes(PICTURES[0])
+    whole = ImageFolder(tmp_path)
+    whole.open(names)
+    assert [whole.encoded(i, name) for i, name in enumerate(names)] == PICTURES[:2]

@@ -159,8 +159,10 @@ def test_numbers_in_names_are_in_their_order(tmp_path: Path) -> None:
 def test_empty_folder_and_missing_path_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
         list_images(tmp_path)
-    with pytest.raises(UserError, match="no such picture or folder"):
+    with pytest.raises(UserError, match=r"^input: no such picture or folder"):
         list_images(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"^paths\.data: the folder .* holds no pictures"):
+        list_images(tmp_path, "paths.data")
 
 
 def test_crop_repeats_the_edge() -> None:

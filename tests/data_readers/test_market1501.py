@@ -102,3 +102,29 @@ def test_missing_folders_and_words_are_one_line(market, body, tmp_path):
         read(market, body).missing()
     with pytest.raises(UserError, match="split must be one of train, test"):
         read(market, body, split="query")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", None])
+def test_a_damaged_result_is_one_line(market, body, content):
+    parameters = market[1] / Path(NAMES[3]).stem / "person_0" / "parameters.npz"
+    whole = read(market, body)
+    assert len(whole) == 2
+    parameters.write_bytes(parameters.read_bytes()[:-60] if content is None else content)
+    line = read(market, body).missing()[0]
+    assert NAMES[3] in line and "parameters.npz: cannot be read" in line and "predict the picture again" in line
+    with pytest.raises(UserError, match=r"parameters\.npz: cannot be read"):
+        whole.picture(1, 0)
+
+
+def test_a_result_of_another_kind_says_what_it_lacks(market, body):
+    np.savez(market[1] / Path(NAMES[3]).stem / "person_0" / "parameters.npz", crop=np.array([-32, 0, 128]))
+    assert "parameters.npz: vertices: missing" in read(market, body).missing()[0]
+
+
+def test_every_picture_is_looked_at_once(market, body, monkeypatch):
+    looked: list[Path] = []
+    monkeypatch.setattr("rscnet.data.market1501.read_image", lambda path: looked.append(path))
+    people = read(market, body)
+    assert people.missing() == []
+    people.prepare()
+    assert len(people) == 2 and sorted(path.name for path in looked) == sorted(NAMES)

@@ -44,6 +44,8 @@ def test_held_out_pictures_are_not_trained_on_and_stay_when_others_come(folder):
 def test_mistakes_are_named(folder, tmp_path):
     with pytest.raises(UserError, match=r"^paths\.data: .* set paths\.data=<folder>"):
         UnlabelledPictures(None, 32, "train")
+    with pytest.raises(UserError, match=r"^paths\.data: no such picture or folder"):
+        UnlabelledPictures(tmp_path / "gone", 32, "train")
     with pytest.raises(UserError, match="split must be"):
         UnlabelledPictures(folder, 32, "training")  # type: ignore[arg-type]
     one = tmp_path / "one"

@@ -122,6 +122,8 @@ def test_embedded_people_move_by_recordings(tmp_path):
     ("name", "content", "message"),
     [
         ("a.npz", b"PK\x03\x04", "cannot be read"),
+        ("a.npz", b"", "cannot be read"),
+        ("a.npz", {"poses": np.zeros((4, 72)), "mocap_framerate": 60.0}, r"trans \(t, 3\)"),
         ("a.npz", {"poses": np.zeros((4, 30)), "trans": np.zeros((4, 3)), "mocap_framerate": 60.0}, "66 or more"),
         ("a.npz", {"poses": np.zeros((4, 72)), "trans": np.zeros((4, 3))}, "mocap_framerate above 0"),
         ("a.pkl", b"(d.", "poses, trans: missing"),
@@ -144,7 +146,7 @@ def test_missing_recordings_are_told_before_anything_is_made(tmp_path):
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3DPW's test set of two people in nine frames, the second one missing in the last."""
     raw, out = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("prepared")
-    assert prepare_3dpw.main([str(raw_sets.write_3dpw(raw, 9)), "--out", str(out)]) == 0
+    prepare_3dpw.main([str(raw_sets.write_3dpw(raw, 9)), "--out", str(out)])
     return out
 
 
@@ -166,6 +168,14 @@ def test_sequences_are_cut_into_clips_of_one_person(prepared, tmp_path):
     torch.testing.assert_close(sides, torch.tensor([48.0, 16.0])[:, None].expand(2, 4))
     centre = torch.from_numpy(clips.people.fields["center"][0]) / float(200 * clips.people.fields["scale"][0]) * 16
     torch.testing.assert_close((clips[0].views.crops[1, 0, :2] + 8).double(), centre.double(), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("field", ["center", "scale", "pose", "shape", "gender"])
+def test_other_boxes_or_bodies_are_other_clips(prepared, tmp_path, field):
+    before, after = sequence_clips(prepared, tmp_path, 4), sequence_clips(prepared, tmp_path, 4)
+    assert before._digest == after._digest
+    after.people.fields[field][3] += 1
+    assert before._folder != after._folder
 
 
 def test_sequences_that_are_too_short_are_one_line(prepared, tmp_path):

@@ -7,8 +7,9 @@ import torch
 from small_clips import steady_track
 
 from rscnet.body import BodyModel
+from rscnet.data.clip import Clip, collate
 from rscnet.data.clip_module import ClipDataModule, ClipDataset, backwards, mirrored
-from rscnet.data.clips import Clip, EmbeddedClips, collate
+from rscnet.data.clips import EmbeddedClips
 from rscnet.data.degradations import Bicubic, Degradation
 from rscnet.data.low_quality import StillCamera
 from rscnet.data.plan import BatchKey, Curriculum
@@ -83,12 +84,55 @@ def test_sizes_of_evaluation_stand_still_and_name_the_scale(tmp_path: Path) -> N
 
 
 def test_damaged_caches_are_named(tmp_path: Path) -> None:
-    source = clips(tmp_path)
-    source.prepare()
-    victim = sorted(tmp_path.rglob("*.npz"))[0]
-    victim.write_bytes(b"nothing")
-    with pytest.raises(UserError, match=r"00000\.npz: damaged"):
+    clips(tmp_path, length=1).prepare()
+    (victim,) = tmp_path.rglob("*.npz")
+    whole = victim.read_bytes()
+    flipped = whole[:200] + bytes([whole[200] ^ 4]) + whole[201:]
+    for damaged in (b"nothing", b"", whole[: len(whole) // 2], flipped):
+        victim.write_bytes(damaged)
+        with pytest.raises(UserError, match=rf"00000\.npz: cannot be read .*; delete {victim.parent}, it will be made"):
+            clips(tmp_path, length=1)[0]
+    np.savez(victim, **{"views.rotations": np.zeros(3)})  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"00000\.npz: .*truth\.fps: missing"):
+        clips(tmp_path, length=1)[0]
+
+
+def test_a_fault_while_a_clip_is_made_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(source: EmbeddedClips, index: int) -> Clip:
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(EmbeddedClips, "_make", make)
+    with pytest.raises(ValueError, match="a fault of ours"):
         clips(tmp_path)[0]
+
+
+def test_a_cache_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"00000\.npz: cannot be written .*paths\.cache"):
+        clips(tmp_path / "file", length=1).prepare(skip_bad=True)
+
+
+def test_clips_that_cannot_be_made_are_left_out_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def make(source: EmbeddedClips, index: int) -> Clip:
+        asked.append(index)
+        if index == 0:
+            raise UserError("recording.npz: damaged")
+        return one_clip(steady_track())
+
+    monkeypatch.setattr(EmbeddedClips, "_make", make)
+    plan = Curriculum({"all": {"views": 1, "batch_size": 2, "epochs": 1}})
+    for skip_bad in (True, False):
+        source = clips(tmp_path / str(skip_bad))
+        module = ClipDataModule(source, source, source, ResolutionSet(RANGES, [48]), plan, seed=0, skip_bad=skip_bad)
+        if skip_bad:
+            module.prepare("train")
+            module.prepare("train")
+            assert list(module.readable(source)) == [1] and asked == [0, 1]
+        else:
+            with pytest.raises(UserError, match=r"^recording\.npz: damaged$"):
+                module.prepare("train")
 
 
 def one_clip(track: Track) -> Clip:

@@ -84,7 +84,17 @@ def test_values_of_another_kind_are_named(words, line):
         Curriculum({"a": {"views": 5, "batch_size": 4, "epochs": 1} | words})
 
 
-@pytest.mark.parametrize("words", [{"batch_scale": 0}, {"batch_scale": -1}, {"ramp_epochs": -3}])
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"batch_scale": 0},
+        {"batch_scale": -1},
+        {"batch_scale": float("nan")},
+        {"batch_scale": float("inf")},
+        {"ramp_epochs": -3},
+        {"ramp_epochs": float("inf")},
+    ],
+)
 def test_impossible_factors_are_named(words):
     with pytest.raises(UserError, match=r"batch_scale must be > 0 and ramp_epochs >= 0"):
         Curriculum({"a": {"views": 5, "batch_size": 4, "epochs": 1}}, **words)
@@ -97,8 +107,11 @@ def test_impossible_plans_are_named():
     assert Curriculum({"a": stage}).total_steps(16) == 1
     with pytest.raises(UserError, match="at least one stage"):
         Curriculum({"a": None})
-    with pytest.raises(UserError, match=r"curriculum\.stages\.a\.epochs: expected more than 0, got 0"):
+    with pytest.raises(UserError, match=r"curriculum\.stages\.a\.epochs: expected more than 0 .*, got 0"):
         Curriculum({"a": {**stage, "epochs": 0}})
+    for epochs in (float("inf"), float("nan")):
+        with pytest.raises(UserError, match=r"curriculum\.stages\.a\.epochs: expected .*less than infinity, got"):
+            Curriculum({"a": {**stage, "epochs": epochs}})
 
 
 EPOCH = Epoch(number=2, stage=1, views=3, batch_size=4, steps=5, first_step=7)

@@ -194,10 +194,18 @@ def test_appending_before_backward_does_not_spoil_the_graph():
     assert torch.isfinite(features.grad).all()
 
 
-@pytest.mark.parametrize("wrong", [{"kernel": "dot"}, {"temperature": 0.0}, {"pair_weights": "none"}])
+@pytest.mark.parametrize(
+    "wrong", [{"kernel": "dot"}, {"temperature": 0.0}, {"pair_weights": "none"}, {"negatives": 0}, {"negatives": -4}]
+)
 def test_unknown_choices_are_user_errors(wrong):
     with pytest.raises(UserError, match=r"loss\.contrastive"):
         ContrastiveLoss(FeatureQueue(4, 2), **wrong)
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_queue_without_entries_is_a_user_error(size):
+    with pytest.raises(UserError, match=rf"^loss\.contrastive\.queue\.size: expected at least 1, got {size}$"):
+        FeatureQueue(size, 2)
 
 
 def test_moving_all_features_away_from_a_stale_queue_lowers_the_loss_without_telling_pictures_apart():

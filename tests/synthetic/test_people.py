@@ -1,6 +1,8 @@
 import errno
+import os
 import pickle
 import resource
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -151,6 +153,23 @@ def test_other_settings_use_another_folder(body, tmp_path):
 def test_worker_processes_render_the_same_bytes(body, cached, tmp_path):
     make(body, 8, tmp_path, workers=2)
     assert shards(tmp_path) == {name: data for name, data in shards(cached[1]).items() if name in shards(tmp_path)}
+
+
+class Deadly:
+    """A recorder that ends the process which receives it."""
+
+    def __reduce__(self) -> tuple:
+        return os._exit, (9,)
+
+    def __call__(self, indices: Sequence[int]) -> np.ndarray:
+        raise AssertionError("rendered in the process that asked")
+
+
+def test_a_process_that_dies_is_one_clear_line(tmp_path):
+    found = cache.ShardCache(tmp_path, {"split": "val"}, np.dtype([("index", np.int64)]), shard_size=2)
+    with pytest.raises(UserError, match=r"one of 2 processes .* died, .*\+\+data\.val\.workers=1") as caught:
+        found.prepare(Deadly(), 4, workers=2)
+    assert str(found.folder) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_cached_source_is_cheap_to_send(cached):

@@ -4,7 +4,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from rscnet.data.synthetic import pose_library, poses
-from rscnet.data.synthetic.motion import motion
+from rscnet.data.synthetic.motion import eased, motion
 from rscnet.data.synthetic.poses import JOINT, PoseMix, sample_pose
 from rscnet.data.synthetic.rest import rest_joints
 from rscnet.geometry.rotations import axis_angle_to_matrix
@@ -155,6 +155,12 @@ def test_library_says_what_its_names_say(skeleton):
     assert kick[JOINT["left_ankle"], 2] > 0.5 and kick[JOINT["left_ankle"], 1] > rest + 0.4  # forward and up
     bent = at["hinge/reach_low/reach_low/bend"]
     assert bent[JOINT["head"], 2] > 0.4 and bent[JOINT["left_wrist"], 1] < bent[JOINT["left_hip"], 1] - 0.15
+
+
+def test_easing_never_leaves_its_range():
+    share = eased(np.array([-1.0, 0.0, 0.5, 0.9999999999999998, 1.0, 2.0]))
+    np.testing.assert_allclose(share, [0, 0, 0.5, 1, 1, 1])
+    assert share.max() <= 1 and np.isfinite((share * (1 - share)) ** 0.5).all()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 
 from rscnet.data.synthetic import colours
+from rscnet.data.synthetic.colours import Picture
 
 Canvas = UInt8[np.ndarray, "s s 3"]
-Picture = Float32[np.ndarray, "s s 3"]
 
 
 def background(rng: np.random.Generator, size: int, from_above: bool = False) -> Picture:

@@ -9,6 +9,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -142,7 +143,7 @@ class ShardCache:
         """Render whatever is missing of the first `length` records, by `workers` processes (0 or 1: in this one).
 
         Raises:
-            UserError: the folder cannot be written, or a shard in it is damaged or cannot be opened.
+            UserError: the folder cannot be written, a shard in it is damaged or cannot be opened, or a process died.
         """
         wanted = range(-(-length // self.shard_size))
         if not all(self.path(shard).exists() for shard in wanted):
@@ -155,6 +156,12 @@ class ShardCache:
                     self._render([s for s in wanted if not self.path(s).exists()], recorder, workers)
             except OSError as error:
                 raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error
+            except BrokenProcessPool:
+                split = self.folder.name.partition("-")[0]
+                raise UserError(
+                    f"{self.folder}: one of {workers} processes that render people died, often for want of memory; "
+                    f"use fewer, such as ++data.{split}.workers=1; the same command goes on where they stopped"
+                ) from None
         for shard in wanted:
             self._mapped(shard)
 

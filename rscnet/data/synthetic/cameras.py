@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from rscnet.geometry.cameras import FOCAL_LENGTH, REFERENCE_SIZE
+
 CROP_OVER_EXTENT = 1.2  # the side of a person crop over the larger side of its keypoints' box (SPIN)
 LONGEST_DISTANCE = 300.0  # metres; keeps degenerate boxes from leaving the range of float32
 
@@ -64,6 +66,6 @@ class Viewpoint:
         low, high = points[:, :2].min(0), points[:, :2].max(0)
         scale = 2 * self.zoom / max(float((high - low).max()), 0.2)
         centre = low + (high - low) * np.array([0.5, self.focus])
-        distance = min(2 * 5000.0 / (224.0 * scale), LONGEST_DISTANCE)
+        distance = min(2 * FOCAL_LENGTH / (REFERENCE_SIZE * scale), LONGEST_DISTANCE)
         shift = 2 * self.offset / scale - centre
         return np.array([shift[0], shift[1], distance - points[:, 2].mean()])

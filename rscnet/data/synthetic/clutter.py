@@ -14,8 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from rscnet.data.synthetic import colours
-
-Picture = Float32[np.ndarray, "s s 3"]
+from rscnet.data.synthetic.colours import Picture
 
 LEAVES = (10, 90)  # least and greatest number of shapes
 SMALLEST, LARGEST = 0.02, 0.5  # half the length of a leaf in sides of the picture

@@ -5,9 +5,10 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 Colour = Float[np.ndarray, "3"]
+Picture = Float32[np.ndarray, "s s 3"]
 
 HAIR = ((0.06, 0.05, 0.04), (0.16, 0.1, 0.06), (0.3, 0.2, 0.12), (0.55, 0.42, 0.24), (0.5, 0.5, 0.5), (0.4, 0.17, 0.08))
 PALE_SKIN, DARK_SKIN = np.array([0.95, 0.79, 0.69]), np.array([0.28, 0.18, 0.13])

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
+from rscnet.data.synthetic.colours import Picture
 from rscnet.data.synthetic.layers import over
 from rscnet.data.synthetic.lighting import Light
 from rscnet.data.synthetic.occluders import Stage, add_seat, add_shadow
 from rscnet.joints import SMPL_54
-
-Picture = Float32[np.ndarray, "s s 3"]
 
 MOST_HIDDEN = 0.3  # share of a person that those in front may cover together
 LEVEL = 0.25  # sine of a camera's tilt up to which people farther away are drawn smaller

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import expit
 
 from rscnet.data.synthetic.gait import RUN, WALK, Gait, flight, gait_angles
-from rscnet.data.synthetic.pose_library import ARMS, SPREAD, Combination
+from rscnet.data.synthetic.pose_library import ARMS, Combination
 from rscnet.data.synthetic.poses import (
     GROUPS,
     JOINT,
@@ -23,11 +23,11 @@ from rscnet.data.synthetic.poses import (
     forward_kinematics,
     interpolated,
     joint_limits,
+    joint_spread,
     mirrored,
     sample_pose,
     to_axis_angle,
 )
-from rscnet.joints import SMPL_24
 
 SHARES = {"walk": 0.25, "run": 0.15, "wave": 0.12, "sit_down": 0.12, "turn": 0.11, "passage": 0.25}
 STANDING = ("stand", "contra", "wide")
@@ -120,7 +120,7 @@ def _gait(rng: np.random.Generator, split: str, times: Times, name: str) -> tupl
 def _turn(rng: np.random.Generator, split: str, times: Times, name: str) -> tuple[Degrees, Times, Times, Names]:
     """Standing, then round by small steps, then standing."""
     angle, start, duration = rng.choice([-1, 1]) * rng.uniform(70, 180), rng.uniform(0, 0.4), rng.uniform(1.0, 1.8)
-    share = _eased((times - start) / duration)
+    share = eased((times - start) / duration)
     moving = (4 * share * (1 - share)) ** 0.5
     row = _row(rng, split)
     steps = gait_angles(WALK, rng.random() + times / WALK.cycle * 1.2, 0.45)
@@ -133,7 +133,7 @@ def _turn(rng: np.random.Generator, split: str, times: Times, name: str) -> tupl
 
 def _wave(rng: np.random.Generator, split: str, times: Times, name: str) -> tuple[Degrees, Times, Times, Names]:
     row = _row(rng, split)
-    raised = _eased((times - rng.uniform(-0.6, 0.3)) / 0.6)
+    raised = eased((times - rng.uniform(-0.6, 0.3)) / 0.6)
     swing = np.sin(2 * np.pi * rng.uniform(1.3, 2.4) * times + rng.uniform(0, 6.28))
     shoulder, elbow, wrist = ARMS["wave"]
     lifted = np.tile(euler_angles(row), (len(times), 1, 1))
@@ -154,7 +154,7 @@ def _sit_down(rng: np.random.Generator, split: str, times: Times, name: str) -> 
     """From standing to a seat, or up from it."""
     seats = [row for row in combinations(split) if row.legs in SEATED]
     seat, stand = seats[rng.integers(len(seats))], _row(rng, split)
-    share = _eased((times - rng.uniform(0, 0.3)) / rng.uniform(1.0, 1.5))
+    share = eased((times - rng.uniform(0, 0.3)) / rng.uniform(1.0, 1.5))
     if rng.random() < 0.3:
         share = share[::-1]
     euler = euler_angles(stand) + share[:, None, None] * (euler_angles(seat) - euler_angles(stand))
@@ -177,7 +177,7 @@ def _row(rng: np.random.Generator, split: str) -> Combination:
 
 def _natural(rng: np.random.Generator, euler: Degrees, times: Times, noise: float) -> Degrees:
     """A posture of one's own, slow sway, and limits that joints keep to."""
-    spread = np.array([SPREAD.get(name.split("_")[-1], (0, 0, 0)) for name in SMPL_24], dtype=float)
+    spread = joint_spread()
     shaken = noise * POSTURE * rng.standard_normal((24, 3)) * spread
     for frequency in rng.uniform(0.15, 0.8, 3):
         wave = np.sin(2 * np.pi * (frequency * times[:, None, None] + rng.random((24, 3))))
@@ -206,10 +206,10 @@ def _travel(
     return way
 
 
-def _eased(share: Times) -> Times:
+def eased(share: Times) -> Times:
     """From 0 to 1 with no jerk at the ends (minimum jerk: Flash and Hogan, 1985)."""
     x = np.clip(share, 0, 1)
-    return x**3 * (10 - 15 * x + 6 * x * x)
+    return np.clip(x**3 * (10 - 15 * x + 6 * x * x), 0, 1)  # rounding leads beyond 1
 
 
 def _mirrored_clip(euler: Degrees) -> Degrees:

@@ -10,11 +10,10 @@ from jaxtyping import Bool, Float, Float32
 
 from rscnet.data.synthetic import colours
 from rscnet.data.synthetic.backgrounds import texture_noise
+from rscnet.data.synthetic.colours import Picture
 from rscnet.data.synthetic.lighting import Light
 from rscnet.geometry.cameras import NORMALISED_FOCAL
 from rscnet.joints import SMPL_54
-
-Picture = Float32[np.ndarray, "s s 3"]
 
 _HANDS = [(SMPL_54.index(f"{side}_wrist"), SMPL_54.index(f"{side}_hand")) for side in ("left", "right")]
 _PELVIS = SMPL_54.index("pelvis")

@@ -155,9 +155,10 @@ def joint_limits() -> tuple[Degrees, Degrees]:
 
 
 @cache
-def _spread() -> Degrees:
+def joint_spread(tilt: float = 0.0) -> Degrees:
+    """Spread of every joint's noise; of the pelvis only its lean, by `tilt`."""
     spread = np.array([SPREAD.get(name.split("_")[-1], (0, 0, 0)) for name in SMPL_24], dtype=float)
-    spread[0, 0] = TILT_SPREAD
+    spread[0, 0] = tilt
     return spread
 
 
@@ -191,7 +192,7 @@ def sample_pose(
             euler[[JOINT["neck"], JOINT["head"]]] += turn * np.array([[NECK_SHARE], [1 - NECK_SHARE]])
         amount = mix.pose_noise * (1 - attempt / ATTEMPTS)  # a pose that keeps colliding moves towards its row
         shaken = rng.random((24, 1)) < 0.8
-        euler = np.clip(euler + amount * rng.standard_normal((24, 3)) * _spread() * shaken, low, high)
+        euler = np.clip(euler + amount * rng.standard_normal((24, 3)) * joint_spread(TILT_SPREAD) * shaken, low, high)
         axis_angle = to_axis_angle(euler)
         if key not in _known_elsewhere(split) and not collides(axis_angle, rest_joints):
             return NaturalPose(axis_angle, key)

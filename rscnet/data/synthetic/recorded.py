@@ -10,21 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation, Slerp
 
 from rscnet.body.pickles import MEANINGS
+from rscnet.data.npz import read_npz
 from rscnet.data.synthetic.motion import Motion
 from rscnet.data.synthetic.poses import forward_kinematics
 from rscnet.errors import UserError
-from rscnet.pickles import load_notes, value_of
+from rscnet.pickles import load_notes, reason_of, value_of
 
 BODY = 22  # joints before the hands, which SMPL, SMPL+H and SMPL-X share
 RATES = ("mocap_framerate", "mocap_frame_rate")  # SMPL+H's files, SMPL-X's files
 PW3D_FPS = 30.0
+AS_DOWNLOADED = "a file of AMASS or 3DPW as downloaded"
 LIFTED = 0.05  # metres that the lowest joint rises in a step without leaving the ground
 SPLITS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 Z_UP = np.array([0.0, 0.0, 1.0])
@@ -104,8 +105,8 @@ def read_recordings(path: Path) -> list[Recording]:
         return _pickled(path) if path.suffix == ".pkl" else _archived(path)
     except UserError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, IndexError, BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read ({error}); expected a file of AMASS or 3DPW as downloaded") from None
+    except Exception as error:  # what a damaged file holds may fail in any way
+        raise UserError(f"{path}: cannot be read ({reason_of(error)}); expected {AS_DOWNLOADED}") from None
 
 
 def as_motion(recording: Recording, rest_joints: Float[np.ndarray, "24 3"], times: Float[np.ndarray, "t"]) -> Motion:
@@ -132,12 +133,12 @@ def _motion_files(folder: Path) -> list[Path]:
 
 def _archived(path: Path) -> list[Recording]:
     """AMASS: `poses` of SMPL, SMPL+H or SMPL-X, z up; hands are left at rest."""
-    with np.load(path, allow_pickle=False) as file:
-        if "poses" not in file.files:
-            return []
-        rate = next((float(file[name]) for name in RATES if name in file.files), 0.0)
-        poses, translation = np.asarray(file["poses"], float), np.asarray(file["trans"], float)
-    if rate <= 0 or poses.ndim != 2 or poses.shape[1] < 3 * BODY or translation.shape != (len(poses), 3):
+    content = read_npz(path, AS_DOWNLOADED, optional=("poses", "trans", *RATES))
+    if "poses" not in content:
+        return []
+    rate = next((float(content[name]) for name in RATES if name in content), 0.0)
+    poses, translation = np.asarray(content["poses"], float), np.asarray(content.get("trans", ()), float)
+    if not rate > 0 or poses.ndim != 2 or poses.shape[1] < 3 * BODY or translation.shape != (len(poses), 3):
         raise UserError(
             f"{path}: expected poses (t, 66 or more), trans (t, 3) and mocap_framerate above 0, "
             f"got {poses.shape}, {translation.shape} and {rate}"

@@ -11,9 +11,9 @@ _console = Console(soft_wrap=True, highlight=False)
 
 
 def say(text: object) -> None:
-    """Prints on the first rank only; rich tables and plain lines alike."""
+    """Prints on the first rank only: rich tables with their markup, lines as they are, whatever paths they name."""
     if is_rank_zero():
-        _console.print(text)
+        _console.print(text, markup=not isinstance(text, str))
 
 
 def quiet_libraries() -> None:

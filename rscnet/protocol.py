@@ -41,7 +41,8 @@ class Protocol:
     surface: bool = True
 
     def __post_init__(self) -> None:
-        if self.truth not in ("bodies", "joints") or self.joints not in (14, 17) or (self.pck or 1) <= 0:
+        known = self.truth in ("bodies", "joints") and self.joints in (14, 17)
+        if not known or (self.pck is not None and self.pck <= 0):
             raise UserError(
                 f"protocol: expected truth bodies or joints, joints 14 or 17, and pck > 0 or null, got {self}"
             )

@@ -50,6 +50,11 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     write_text(folder / CONFIG, yaml.safe_dump(dict(config), sort_keys=False, width=120))
 
 
+def keyed_by_text(rows: Mapping[int, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """A table by size as JSON has it."""
+    return {str(size): row for size, row in rows.items()}
+
+
 def main_figure(folder: Path) -> float | None:
     """What a finished run is judged by, lower is better: the mean over the evaluation sizes of PA-MPJPE in millimetres,
     for textures of the negative PSNR of hidden texels, or where nobody knows the texture of the negative SSIM of other

@@ -93,6 +93,11 @@ def shipped(kind: str = BODIES) -> list[str]:
     return sorted(path.stem for path in (SHIPPED / kind).glob("*.safetensors"))
 
 
+def shipped_texture() -> str:
+    """Name of the texture network that is used where none is asked for."""
+    return shipped(TEXTURES)[0]
+
+
 def find(name: str, kind: str = BODIES, key: str = "checkpoint") -> Path:
     """The weights file that a name, a file or a run folder stands for; of a run the last checkpoint, which its
     results were measured with, else the best. Messages name the configuration `key` that it was given for.
@@ -133,18 +138,19 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return _network(state), config
 
 
-def load_trained(name: str, smpl: str | None = None) -> Trained:
+def load_trained(name: str, smpl: str | None = None, key: str = "checkpoint") -> Trained:
     """The trained body network that `name` stands for (see `find`).
 
     Args:
         name: shipped name, weights file or run folder.
         smpl: where the licensed body files lie on this machine (`paths.smpl`), for networks trained with them; without
             it the folder of the machine that trained them.
+        key: as in `find`.
 
     Raises:
         UserError: nothing of that name, a damaged file, or weights of another kind of model.
     """
-    path = find(name)
+    path = find(name, key=key)
     state, config = read(path)
     body = build(_on_this_machine(config["body"], smpl), "body")
     network = build(_on_this_machine(config["model"]["network"], smpl), "model.network")
@@ -172,7 +178,7 @@ def feature_network(name: str) -> ReIDNet:
     Raises:
         UserError: nothing of that name, a damaged file, or weights of another kind of model.
     """
-    return _rebuilt(find(name, FEATURES), ReIDNet)[0]
+    return _rebuilt(find(name, FEATURES, "texglo.judges"), ReIDNet)[0]
 
 
 def _rebuilt(path: Path, kind: type[_Network]) -> tuple[_Network, dict[str, Any]]:

@@ -71,6 +71,8 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["resolution.eval=[32,64]"], ["resolution.eval: ", "from high to low", "[64, 32]"]),
         (["image_size=48"], ["resolution.ranges: full resolution is 64 px", "image_size=48"]),
         (["+trainer.limit_train_batches=1"], ["trainer.limit_train_batches: a run goes to the end of its plan"]),
+        (["+trainer.limit_train_batches=0"], ["trainer.limit_train_batches: a run goes to the end of its plan"]),
+        (["+trainer.limit_test_batches=1"], ["trainer.limit_test_batches: a run goes to the end of its plan"]),
         (["+trainer.max_steps=3"], ["trainer.max_steps: a run goes to the end of its plan"]),
         (["+trainer.accumulate_grad_batches=2"], ["trainer.accumulate_grad_batches: each batch of the plan is a step"]),
         (["trainer.log_every_n_steps=0"], ["trainer.log_every_n_steps: expected a whole number from 1, got 0"]),
@@ -107,6 +109,8 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         (["task=predict", "input=nowhere.jpg"], ["input: no such file or folder: nowhere.jpg"]),
         (["task=evaluate"], ["checkpoint: task=evaluate needs checkpoint="]),
         (["task=evaluate", "checkpoint=nothing"], ["checkpoint: 'nothing' is no file, no run folder"]),
+        (["task=check", "model=external", "external.callable=json:dumps"], ["model: another program's model can only"]),
+        (["input=" + ",".join(["outputs/rsc_full/base/0123456789/seed0"] * 200), "image_size=big"], ["image_size: "]),
         (["experiment=none"], ["experiment: task=train needs one of contrastive_pretrain"]),
     ],
 )

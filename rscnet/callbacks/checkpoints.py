@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from rscnet import __version__
+from rscnet.console import say
 from rscnet.errors import UserError
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
@@ -41,7 +42,7 @@ class RunCheckpoints(pl.Callback):
         self.folder, self.record = Path(folder), record
         self.every_n_steps, self.monitor = every_n_steps, monitor
         self.best: float | None = None
-        self._asked = self._due = False
+        self._asked = self._due = self._told = False
         self._saved: int | None = None  # step of the last checkpoint that this process wrote
         self._handlers: dict[int, Any] = {}
 
@@ -86,8 +87,14 @@ class RunCheckpoints(pl.Callback):
             self.save_last(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit":
+            return
         value = trainer.callback_metrics.get(self.monitor)
-        if trainer.state.fn != "fit" or value is None or not math.isfinite(value):
+        if value is None and not self._told:
+            self._told = True
+            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/"))) or "nothing"
+            say(f"note: callbacks.checkpoints.monitor: {self.monitor} is not among what is logged ({known}): no {BEST}")
+        if value is None or not math.isfinite(value):
             return
         if self.best is not None and float(value) >= self.best:
             return

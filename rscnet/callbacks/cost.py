@@ -46,7 +46,8 @@ class Cost(pl.Callback):
             return
         pictures, busy = self._window
         self._window = (self.pictures, self.busy)
-        pl_module.log("cost/images_per_second", (self.pictures - pictures) / max(self.busy - busy, 1e-9))
+        if self.pictures > pictures:  # clips are no pictures
+            pl_module.log("cost/images_per_second", (self.pictures - pictures) / max(self.busy - busy, 1e-9))
         pl_module.log("cost/memory_gb", peak_memory())
         pl_module.log("cost/gpu_memory_gb", peak_gpu_memory())
 
@@ -62,10 +63,10 @@ class Cost(pl.Callback):
     def summary(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         """Cost of the run for `result.json`."""
         on_gpu = trainer.strategy.root_device.type == "cuda"
+        seen = {"images_per_second": round(self.pictures / max(self.busy, 1e-9), 1), "pictures": self.pictures}
         return {
             "training_seconds": round(self._seconds(), 1),
-            "images_per_second": round(self.pictures / max(self.busy, 1e-9), 1),
-            "pictures": self.pictures,
+            **(seen if self.pictures else {}),
             "peak_memory_gb": round(peak_memory(), 3),
             "peak_gpu_memory_gb": round(peak_gpu_memory(), 3),
             "parameters": sum(p.numel() for p in pl_module.network.parameters()),  # type: ignore[union-attr]
@@ -75,7 +76,8 @@ class Cost(pl.Callback):
 
 
 def _pictures(batch: Any) -> int:
-    views = getattr(batch, "views", None)
+    """Views of a batch of people or of textured people, sizes by people; none of any other batch."""
+    views = getattr(batch, "views", getattr(batch, "inputs", None))
     return views.shape[0] * views.shape[1] if isinstance(views, torch.Tensor) else 0
 
 

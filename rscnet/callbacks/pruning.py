@@ -9,6 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from rscnet.console import say
+from rscnet.errors import UserError
 
 
 class MedianPruning(pl.Callback):
@@ -21,6 +22,9 @@ class MedianPruning(pl.Callback):
         monitor: logged value, lower is better.
         minimum: other runs needed before any is stopped.
         pattern: the other runs' logs, relative to the folder of the experiment.
+
+    Raises:
+        UserError: after the first validation, if `monitor` is not logged.
     """
 
     def __init__(
@@ -36,9 +40,12 @@ class MedianPruning(pl.Callback):
         self.best = state_dict["best"]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        value = trainer.callback_metrics.get(self.monitor)
-        if trainer.state.fn != "fit" or value is None:
+        if trainer.state.fn != "fit":
             return
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is None:
+            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/"))) or "nothing"
+            raise UserError(f"callbacks.pruning.monitor: {self.monitor} is not logged; expected one of: {known}")
         self.best = min(self.best, float(value))
         worse = self.is_worse(Path(trainer.default_root_dir), trainer.global_step)
         if trainer.world_size > 1:  # ranks may have read the files at different times

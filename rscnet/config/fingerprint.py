@@ -25,6 +25,9 @@ WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
 )
 
+# what decides the figures of a measurement beside the weights; weights count by the name that they are given by
+MEASURED = ("name", "checkpoint", "init_from", "body", "degradation", "external", "texglo", "temporal", "evaluation")
+
 # switches that came later, and their values that change nothing (null never does): with these, runs from before are
 # still found
 NEUTRAL = {
@@ -82,6 +85,17 @@ def _folders_that_are_data(node: Any) -> list[str]:
         return []
     own = [str(node["folder"])] if "folder" in node and "name" not in node else []
     return own + [found for key in sorted(node.keys() - {"body"}) for found in _folders_that_are_data(node[key])]
+
+
+def measurement(config: RunConfig) -> str:
+    """Digest of what decides the figures of a measurement."""
+    plain, split = config.plain(), config.evaluation.split
+    chosen = {key: plain[key] for key in MEASURED} | {"model": config.model.target, "sizes": config.resolution.eval}
+    people = plain["data"].get(split)
+    if isinstance(people, dict):
+        people = {key: value for key, value in people.items() if key not in ("cache_dir", "shard_size")}
+    chosen["data"] = [people, *(plain["data"].get(key) for key in ("protocol", "skip_bad", "seed"))]
+    return digest(chosen | ({"looks": plain["prediction"]} if config.evaluation.looks == "predict" else {}))
 
 
 def digest(tree: Any) -> str:

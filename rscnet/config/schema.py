@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
+import os
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -249,6 +249,8 @@ class RunConfig(Strict):
         kind = self.model.target.rsplit(".", 1)[-1]
         if self.evaluation.looks != "once" and kind in ("ExternalModule", "TemporalModule", "TexGloModule"):
             raise ValueError(f"evaluation.looks: {self.evaluation.looks} is for body networks, with {kind} use once")
+        if kind == "ExternalModule" and not self.task.target.endswith("evaluate.run"):
+            raise ValueError("model: another program's model can only be evaluated; add task=evaluate")
         resolution = ResolutionSet(self.resolution.ranges, self.resolution.eval)
         if problem := stage_problem(curriculum, loss, model, len(resolution)):
             raise ValueError(problem)
@@ -261,7 +263,7 @@ class RunConfig(Strict):
 
     def inputs(self) -> list[str]:
         """The paths that `input` names: one, or several separated by commas, in brackets or not."""
-        if self.input is None or Path(self.input).exists():
+        if self.input is None or os.path.exists(self.input):  # unlike Path, also of a list too long for a path
             return [] if self.input is None else [self.input]
         return [path.strip() for path in self.input.strip("[]").split(",")]
 

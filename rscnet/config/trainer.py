@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-# they would end a run before its plan, which would count as complete all the same
-SHORTENING = ("limit_train_batches", "max_steps", "max_time", "max_epochs", "overfit_batches", "fast_dev_run")
+# they would end a run before its plan, or measure some people only, which would count as complete all the same
+SHORTENING = (
+    "limit_train_batches", "max_steps", "max_time", "max_epochs", "overfit_batches", "fast_dev_run",
+    "limit_test_batches",
+)  # fmt: skip
 
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
@@ -15,7 +18,7 @@ def trainer_problem(trainer: dict[str, Any]) -> str | None:
     if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
         return "trainer.sync_batchnorm: works on GPUs only; leave it out with trainer.accelerator=cpu"
     for key in SHORTENING:
-        if trainer.get(key) not in (None, False):
+        if trainer.get(key) is not None and trainer[key] is not False:
             return (
                 f"trainer.{key}: a run goes to the end of its plan; preset=smoke, people.train and the epochs of "
                 "curriculum.stages make it shorter"

@@ -13,11 +13,6 @@ REFERENCE_SIZE = 224.0
 NORMALISED_FOCAL = FOCAL_LENGTH / (REFERENCE_SIZE / 2)
 
 
-def focal_length(size: float) -> float:
-    """Focal length in pixels for a crop of `size` pixels."""
-    return FOCAL_LENGTH * size / REFERENCE_SIZE
-
-
 def camera_to_translation(camera: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b 3"]:
     """Translation in metres of weak perspective [s, tx, ty]: (tx, ty, 2 f / (size s))."""
     scale, x, y = camera.unbind(-1)

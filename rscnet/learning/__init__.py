@@ -1,1 +1,1 @@
-"""LightningModules: a network, its losses, an optimiser; nothing of data sets, metrics or pictures."""
+"""LightningModules: a network, its losses, an optimiser; no files, no tables, no pictures."""

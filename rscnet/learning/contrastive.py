@@ -78,7 +78,8 @@ class ContrastiveModule(TrainingModule):
         return total * self.rank_share(len(batch.identity))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.teacher is not None:
+        skipped = all(parameter.grad is None for parameter in self.network.parameters())
+        if self.teacher is not None and not skipped:
             exponential_average(self.teacher, self.network, self.momentum)
 
     def on_validation_epoch_start(self) -> None:

@@ -99,7 +99,7 @@ class ExternalModule(pl.LightningModule):
         if found.ndim == 4 or tuple(found.shape) == (count, 3, 3):
             found = found.reshape(count, joints, 3, 3)
             product = found @ found.transpose(-1, -2)
-            if (product - torch.eye(3, device=device)).abs().max() > 1e-2:
+            if (product - torch.eye(3, device=device)).abs().max() > 1e-2 or (torch.linalg.det(found) < 0).any():
                 raise UserError(f"external.callable: {self.name} returned {name} with matrices that are no rotations")
             return found
         return axis_angle_to_matrix(found.reshape(count, joints, 3))

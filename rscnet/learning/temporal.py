@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from rscnet.body.model import BodyModel
-from rscnet.data.clips import Clip
+from rscnet.data.clip import Clip
 from rscnet.learning.base import TrainingModule
 from rscnet.losses.temporal import TemporalLoss
 from rscnet.models.temporal import TemporalRefiner

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from rscnet.errors import UserError
 from rscnet.geometry.rotations import matrix_to_rotation_6d, rotation_6d_to_matrix
+from rscnet.models.regressor import BETAS, CAMERA, JOINTS
 from rscnet.temporal.track import Track
 
-JOINTS, BETAS, CAMERA = 24, 10, 3
 REFERENCE_SIZE, REFERENCE_FPS = 64.0, 25.0  # centre of the inputs' logarithms
 FIRST_SPREAD = 2.0  # frames: before training each output is a Gaussian mean of that standard deviation
 

@@ -20,9 +20,8 @@ from PIL import Image
 
 from rscnet.joints import SMPL_24, SMPL_PARENTS
 from rscnet.render.export import write_atomically
-from rscnet.render.scene import PALETTE, RGB
+from rscnet.render.scene import GAMMA, PALETTE, RGB
 
-GAMMA = 2.2  # glTF takes plain colours as linear light
 FLOAT, UINT16, UINT32 = 5126, 5123, 5125
 KINDS = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 ARRAY_BUFFER, ELEMENT_BUFFER = 34962, 34963

@@ -19,11 +19,8 @@ from trimesh.exchange.gltf import export_glb
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from rscnet.render.scene import Mesh, TextureMap
+from rscnet.render.scene import GAMMA, VIEWER_FROM_CAMERA, Mesh, TextureMap
 from rscnet.render.shading import vertex_normals
-
-_VIEWER_FROM_CAMERA = np.array([1.0, -1.0, -1.0])
-_GAMMA = 2.2  # glTF takes plain and vertex colours as linear light, pictures as sRGB
 
 _Surface = tuple[Float[np.ndarray, "n 3"], Float[np.ndarray, "n 3"], Int[np.ndarray, "f 3"]]
 
@@ -80,7 +77,7 @@ def _surface(mesh: Mesh, centred: bool, welded: bool) -> _Surface:
     if not welded and mesh.texture is not None:
         vertex = mesh.texture.vertex_of_uv(faces)
         vertices, normals, faces = vertices[vertex], normals[vertex], mesh.texture.ft
-    positions, directions = (array.cpu().numpy() * _VIEWER_FROM_CAMERA for array in (vertices, normals))
+    positions, directions = (array.cpu().numpy() * np.array(VIEWER_FROM_CAMERA) for array in (vertices, normals))
     return positions, directions, faces.cpu().numpy()
 
 
@@ -91,8 +88,8 @@ def _visual(mesh: Mesh) -> Any:
         material = PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorTexture=picture)
         return TextureVisuals(uv=mesh.texture.vt.detach().cpu().numpy(), material=material)
     if isinstance(mesh.colour, Tensor):
-        return ColorVisuals(vertex_colors=(mesh.colour.detach().cpu().numpy() ** _GAMMA * 255).round().astype(np.uint8))
-    linear = [*(value**_GAMMA for value in mesh.colour), 1.0]
+        return ColorVisuals(vertex_colors=(mesh.colour.detach().cpu().numpy() ** GAMMA * 255).round().astype(np.uint8))
+    linear = [*(value**GAMMA for value in mesh.colour), 1.0]
     return TextureVisuals(material=PBRMaterial(metallicFactor=0.0, roughnessFactor=0.8, baseColorFactor=linear))
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from rscnet.errors import UserError
-from rscnet.render.scene import Mesh
+from rscnet.render.scene import GAMMA, VIEWER_FROM_CAMERA, Mesh
 from rscnet.render.shading import vertex_normals
 from rscnet.render.torch_renderer import average_samples
 
@@ -36,8 +36,7 @@ renderer.render(scene)
 """
 _LIGHTS = (((-0.6, 0.8, 1.0), 3.8), ((1.0, 0.1, 0.5), 1.0))  # direction towards the light in OpenGL's frame, intensity
 _AMBIENT = (0.12, 0.12, 0.12)
-_GAMMA = 2.2  # pyrender lights plain colours as linear light, while it decodes textures itself
-_OPENGL_FROM_CAMERA = np.array([1.0, -1.0, -1.0])  # y up, looking along -z
+_OPENGL_FROM_CAMERA = np.array(VIEWER_FROM_CAMERA)
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,9 @@ def _primitive(mesh: Mesh, positions: Float[np.ndarray, "v 3"]) -> Any:
         surface |= {"indices": mesh.texture.ft.cpu().numpy(), "texcoord_0": mesh.texture.vt.cpu().numpy()}
         material["baseColorTexture"] = pyrender.Texture(source=mesh.texture.as_bytes(), source_channels="RGB")
     elif isinstance(mesh.colour, Tensor):
-        surface["color_0"] = mesh.colour.detach().cpu().numpy() ** _GAMMA
+        surface["color_0"] = mesh.colour.detach().cpu().numpy() ** GAMMA
     else:
-        material["baseColorFactor"] = (*np.power(mesh.colour, _GAMMA), 1.0)
+        material["baseColorFactor"] = (*np.power(mesh.colour, GAMMA), 1.0)
     return pyrender.Primitive(**surface, material=pyrender.MetallicRoughnessMaterial(**material))
 
 

@@ -17,6 +17,11 @@ from torch import Tensor
 
 from rscnet.geometry.cameras import NORMALISED_FOCAL, camera_to_translation
 
+VIEWER_FROM_CAMERA = (1.0, -1.0, -1.0)
+"""Factors of x, y, z from the camera frame to that of glTF, OBJ and OpenGL: y up, looking along -z."""
+GAMMA = 2.2
+"""Exponent from colours as we have them to linear light, which glTF and OpenGL take plain and vertex colours as, while
+they decode pictures themselves."""
 RGB = tuple[float, float, float]
 PALETTE: tuple[RGB, ...] = (
     (0.70, 0.78, 0.88),  # blue-grey, the colour of a single body

@@ -105,13 +105,13 @@ def error_section(methods: Sequence[Method]) -> Section:
     return Section("Error against resolution", words, [Chart("error_vs_resolution", panels)] if panels else [])
 
 
-def _line(label: str, x: Sequence[float], values: Sequence[Estimate], colour: int, dashed: bool = False) -> Series:
+def _line(label: str, x: Sequence[float], values: Sequence[Estimate], colour: int) -> Series:
     means = [value.mean for value in values]
     if any(value.half_width is None for value in values):
-        return Series(label, x, means, colour=colour, dashed=dashed)
+        return Series(label, x, means, colour=colour)
     low = [value.mean - (value.half_width or 0) for value in values]
     high = [value.mean + (value.half_width or 0) for value in values]
-    return Series(label, x, means, low, high, colour, dashed)
+    return Series(label, x, means, low, high, colour)
 
 
 def ablation_section(methods: Sequence[Method], baseline: Method | None) -> Section:

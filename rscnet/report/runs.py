@@ -44,7 +44,8 @@ class Run:
     def method(self) -> tuple[str, str, str]:
         """What runs that differ only in their seed share: experiment, ablation, digest of the science."""
         if str(self.config["task"]["_target_"]).endswith("evaluate.run"):
-            return "evaluate", self.folder.name, str(self.config["checkpoint"])
+            named = self.folder if self.config["output"] else self.folder.parent  # without output= a digest comes last
+            return "evaluate", named.name, str(self.config["checkpoint"])
         return self.config["name"], self.config["ablation"], digest(science_of(self.config))
 
     @property

@@ -101,7 +101,7 @@ def cost_section(methods: Sequence[Method]) -> Section:
     """Time, memory and throughput, means over the runs of a method."""
     columns: dict[str, Callable[[dict[str, list[Any]]], str]] = {
         "training": lambda cost: _duration(_mean(cost, "training_seconds")),
-        "images/s": lambda cost: f"{_mean(cost, 'images_per_second'):.0f}",
+        "images/s": lambda cost: f"{_mean(cost, 'images_per_second'):.0f}" if "images_per_second" in cost else "–",
         "peak memory": lambda cost: f"{_mean(cost, 'peak_memory_gb'):.2f} GB",
         "peak GPU memory": lambda cost: f"{gb:.2f} GB" if (gb := _mean(cost, "peak_gpu_memory_gb")) else "–",
         "parameters": lambda cost: f"{_mean(cost, 'parameters') / 1e6:.2f} M",

@@ -16,7 +16,7 @@ from rscnet.callbacks.errors import ResolutionErrors
 from rscnet.callbacks.progress import Progress
 from rscnet.callbacks.ranks import RankAgreement
 from rscnet.config.build import build
-from rscnet.config.fingerprint import digest
+from rscnet.config.fingerprint import digest, measurement
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
@@ -169,9 +169,15 @@ class _OneSplit(pl.LightningDataModule):
 
 
 def evaluation_folder(config: RunConfig, what: str, name: str) -> Path:
-    """Where an evaluation of `what` (as told) leaves its results: `output`, else by `name`; with its configuration and
-    provenance."""
-    folder = Path(config.output or Path(config.paths.output) / "evaluate" / name)
+    """Where an evaluation of `what` (as told) leaves its results: `output`, else by `name` and by all that decides its
+    figures, so that no evaluation replaces another; with its configuration and provenance.
+
+    Raises:
+        UserError: `output` is the folder of a training.
+    """
+    folder = Path(config.output or Path(config.paths.output) / "evaluate" / name / measurement(config))
+    if (folder / "checkpoints").exists():
+        raise UserError(f"output: {folder} is the folder of a training, whose result this would replace; take another")
     say(f"{what}; results go to {folder}")
     records.write_config(folder, config.plain())
     records.write_json(folder / records.PROVENANCE, records.provenance())
@@ -179,8 +185,8 @@ def evaluation_folder(config: RunConfig, what: str, name: str) -> Path:
 
 
 def require_rivals(config: RunConfig) -> None:
-    """Looks for the weights of all rivals of a body network, so that a missing file is told before a run and not at
-    its end.
+    """Looks for the weights of all rivals of a body network, so that a missing file is told before a run or a
+    measurement and not at its end.
 
     Raises:
         UserError: nothing of that name.
@@ -190,17 +196,17 @@ def require_rivals(config: RunConfig) -> None:
             find(str(name), key=f"evaluation.rivals.{label}")
 
 
-def rival(name: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:
+def rival(name: str, label: str, config: RunConfig, body: BodyModel) -> tuple[nn.Module, Trained | None] | None:
     """A network to compare with: the mean body, the start of the run, or a checkpoint; None where there is none, which
-    a start that predicts no bodies or is another program's is too."""
+    a start that predicts no bodies or is another program's is too; `label` is its name in the configuration."""
     if name == "mean_pose":
         return MeanBodyNetwork(body), None
     if name == "init_from":
         if config.init_from in (None, "none"):
             return None
         with contextlib.suppress(PredictsNoBodies, ForeignWeights):
-            trained = load_trained(str(config.init_from), config.paths.smpl)
+            trained = load_trained(str(config.init_from), config.paths.smpl, "init_from")
             return trained.network, trained
         return None
-    trained = load_trained(name, config.paths.smpl)
+    trained = load_trained(name, config.paths.smpl, f"evaluation.rivals.{label}")
     return trained.network, trained

@@ -7,10 +7,11 @@ from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.errors import UserError
 from rscnet.learning.external import ExternalModule
+from rscnet.learning.temporal import TemporalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.tasks import textures
-from rscnet.tasks.common import build_data, data_for, evaluation_folder, set_up_process
+from rscnet.tasks.common import build_data, data_for, evaluation_folder, require_rivals, set_up_process
 from rscnet.tasks.motion_results import backends, write_motion_results
 from rscnet.tasks.results import checkpoint_name, write_tables
 from rscnet.trained import load_trained, shipped
@@ -35,8 +36,9 @@ def run(config: RunConfig) -> float | None:
             f"shipped names are: {', '.join(shipped()) or 'none'}"
         )
     set_up_process(config)
-    if config.name == "temporal":
+    if config.model.target.endswith(TemporalModule.__name__):
         return _evaluate_motion(config)
+    require_rivals(config)
     trained = load_trained(config.checkpoint, config.paths.smpl)
     name = checkpoint_name(trained)
     folder = evaluation_folder(config, f"checkpoint: {trained.path}", name)
@@ -51,6 +53,7 @@ def run(config: RunConfig) -> float | None:
 def _evaluate_external(config: RunConfig) -> float:
     """Another program's model under the same degradations and protocol."""
     set_up_process(config)
+    require_rivals(config)
     plain = config.plain()
     module: ExternalModule = build(plain["model"], "model")
     folder = evaluation_folder(config, f"model: {module.name}", module.name.replace(":", "."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
+from rscnet.data.clip import Clip
 from rscnet.data.clip_module import ClipDataModule
-from rscnet.data.clips import Clip
 from rscnet.joints import H36M_PELVIS, LSP_14_FROM_H36M_17
 from rscnet.metrics.motion import MotionErrors
 from rscnet.metrics.truth import measure_body
@@ -24,8 +24,6 @@ from rscnet.protocol import Protocol
 from rscnet.tasks.common import truth_bodies
 from rscnet.tasks.tables import error_table
 from rscnet.temporal.track import TemporalBackend, Track
-
-UNREFINED = "none"
 
 
 def backends(config: RunConfig, trained: TemporalBackend | None = None) -> dict[str, TemporalBackend]:
@@ -52,14 +50,16 @@ def write_motion_results(
     data.prepare(config.evaluation.split)
     source = getattr(data, config.evaluation.split)
     bodies = truth_bodies(config.plain(), Protocol(gendered=source.gendered), body)
-    tables, truth = measure_motion(others, body, source, data.resolution.eval_sizes, bodies)
+    clips = data.readable(source)
+    tables, truth = measure_motion(others, body, source, clips, data.resolution.eval_sizes, bodies)
     say(error_table(tables, methods="temporal"))
     result = {
-        "by_size": _as_text(tables[name]),
-        "rivals": {label: _as_text(rows) for label, rows in tables.items() if label != name},
+        "by_size": records.keyed_by_text(tables[name]),
+        "rivals": {label: records.keyed_by_text(rows) for label, rows in tables.items() if label != name},
         "jitter_of_the_truth": truth,
-        "samples": len(source),
-        "frames": sum(len(source[i].truth.valid) for i in range(len(source))),
+        "samples": len(clips),
+        "frames": sum(len(source[i].truth.valid) for i in clips),
+        "skipped": len(source) - len(clips),
         "split": config.evaluation.split,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         **extra,
@@ -71,13 +71,14 @@ def write_motion_results(
 
 @torch.no_grad()
 def measure_motion(
-    others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, sizes: list[int],
+    others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, clips: Sequence[int], sizes: list[int],
     bodies: Mapping[str, BodyModel],
 ) -> tuple[dict[str, ErrorTable], float]:  # fmt: skip
-    """Errors by back-end and size, and the jitter of the true motions, which `bodies` pose by gender."""
+    """Errors by back-end and size on those `clips` of a source, and the jitter of the true motions, which `bodies` pose
+    by gender."""
     metrics = {name: {size: MotionErrors() for size in sizes} for name in others}
     true_motion = MotionErrors()
-    for index in range(len(source)):
+    for index in clips:
         clip: Clip = source[index]
         posed = bodies.get(source.gender(index), bodies["neutral"])
         truth, fps = _measured(posed, clip.truth), float(clip.truth.fps)
@@ -92,10 +93,6 @@ def measure_motion(
         for name, by_size in metrics.items()
     }
     return tables, float(true_motion.compute()["jitter"])
-
-
-def _as_text(rows: ErrorTable) -> dict[str, dict[str, float]]:
-    return {str(size): row for size, row in rows.items()}
 
 
 def _measured(body: BodyModel, track: Track) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

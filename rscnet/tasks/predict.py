@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-
 from rscnet import records
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
@@ -71,7 +69,7 @@ def run(config: RunConfig) -> None:
     people = sum(len(entry["people"]) for entry in job.done)
     left_out = f", skipped: {count(len(job.skipped), 'picture', 'pictures')}" if job.skipped else ""
     found = f"{count(people, 'person', 'people')} in {count(len(job.done), 'picture', 'pictures')}"
-    say(escape(f"{found}{left_out}; written: {output}, listed in {SUMMARY}"))
+    say(f"{found}{left_out}; written: {output}, listed in {SUMMARY}")
     if job.failed:
         raise UserError("\n".join(entry["error"] for entry in job.failed))
     if not job.done:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rscnet.console import say
@@ -82,11 +81,11 @@ class PredictionJob:
                 self.done.append(self._write_picture(path, names[path], people, annotated))
                 bar.update(task, completed=len(self.done) + len(self.skipped) + len(self.failed))
                 if not terminal:
-                    say(escape(f"{path.name}: {count(len(people), 'person', 'people')}"))
+                    say(f"{path.name}: {count(len(people), 'person', 'people')}")
             bar.update(task, completed=len(images))
         if self.overhanging and boxes is not None:
             some = count(self.overhanging, "box ends", "boxes end")
-            say(escape(f"{boxes.path}: {some} far beyond the picture; expected [left, top, width, height]"))
+            say(f"{boxes.path}: {some} far beyond the picture; expected [left, top, width, height]")
 
     def write_fused(self) -> None:
         """The person whom all pictures show, where that was said."""
@@ -99,7 +98,7 @@ class PredictionJob:
 
     def _skip(self, path: Path, reason: str) -> None:
         self.skipped.append({"image": str(path), "reason": reason})
-        say(escape(f"{path.name}: skipped, {reason}"))
+        say(f"{path.name}: skipped, {reason}")
 
     def _photos(
         self, images: Sequence[Path], boxes: BoxFile | None, pending: deque[tuple[Path, list[PersonBox] | None]]

@@ -17,7 +17,7 @@ from rscnet.render.export import write_atomically, write_glb, write_obj
 from rscnet.render.pictures import Picture, grid, turntable
 from rscnet.render.scene import Mesh, Renderer, TextureMap
 from rscnet.texturing import PersonCrop, Texturer
-from rscnet.trained import TEXTURES, load_texture, shipped
+from rscnet.trained import load_texture, shipped_texture
 
 AUTO = "auto"
 TEXTURE, TURNTABLE, OBJ, MTL, GLB = "texture.png", "turntable.png", "mesh.obj", "mesh.mtl", "mesh.glb"
@@ -32,10 +32,7 @@ def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
     """
     if config.texture in (None, "none"):
         return None
-    names = shipped(TEXTURES)
-    if config.texture == AUTO and not names:
-        return None
-    name = names[0] if config.texture == AUTO else str(config.texture)
+    name = shipped_texture() if config.texture == AUTO else str(config.texture)
     texturer = Texturer(load_texture(name, config.paths.smpl, "texture"), predictor.device)
     if texturer.fits(predictor.trained.body):
         return texturer

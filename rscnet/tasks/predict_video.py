@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rscnet import records
@@ -24,6 +23,7 @@ from rscnet.render.export import write_atomically
 from rscnet.render.scene import Renderer, TextureMap
 from rscnet.tasks.predict_texture import TEXTURE, texturer_for, write_png
 from rscnet.temporal.track import TemporalBackend
+from rscnet.video.detector import Detector
 from rscnet.video.frames import FrameFolder, Video, open_video
 from rscnet.video.linking import link
 from rscnet.video.motion import PersonMotion
@@ -64,34 +64,38 @@ def predict_video(config: RunConfig, load: Callable[[], Predictor], output: Path
     skipped = found.skipped + _never_shown(found.tracks, people, job.frames)
     _warn(video, skipped)
     problems = list(video.problems)
-    textures: dict[int, TextureMap] = {}
-    if people and (texturer := texturer_for(config, predictor)):
-        started = time.monotonic()
-        textures = track_textures(video, people, predictor.body, texturer, settings.texture_frames)
-        seconds["texture"] = time.monotonic() - started
-    entries = [_write_person(output, person, predictor, textures.get(person.id)) for person in people]
-    if settings.overlay and people:
-        started = time.monotonic()
-        painter = OverlayPainter(people, predictor.body, renderer, settings.height, settings.people_shown)
-        _write_overlay(output / OVERLAY, video, painter, job.frames)
-        seconds["render"] = time.monotonic() - started
-    summary = {
+    summary: dict[str, Any] = {
         "video": {"path": str(video.path), "fps": video.fps, "width": video.width, "height": video.height},
-        "frames": job.frames,
-        "temporal": plain["temporal"],
-        "overlay": OVERLAY if settings.overlay and people else None,
-        "people": entries,
-        "skipped": skipped,
+        "frames": job.frames, "temporal": plain["temporal"], "overlay": None, "people": [], "skipped": skipped,
         "failed": problems,
-        "frames_per_second": {name: round(job.frames / max(value, 1e-9), 2) for name, value in seconds.items()},
-    }
-    records.write_json(output / "summary.json", {**origin(config, predictor), **summary})
+    }  # fmt: skip
+    try:
+        textures: dict[int, TextureMap] = {}
+        if people and (texturer := texturer_for(config, predictor)):
+            started = time.monotonic()
+            textures = track_textures(video, people, predictor.body, texturer, settings.texture_frames)
+            seconds["texture"] = time.monotonic() - started
+        for person in people:
+            summary["people"].append(_write_person(output, person, predictor, textures.get(person.id)))
+        if settings.overlay and people:
+            started = time.monotonic()
+            painter = OverlayPainter(people, predictor.body, renderer, settings.height, settings.people_shown)
+            _write_overlay(output / OVERLAY, video, painter, job.frames)
+            summary["overlay"] = OVERLAY
+            seconds["render"] = time.monotonic() - started
+    finally:  # what was written is listed, also where Ctrl-C or a full disk ends it
+        rates = {name: round(job.frames / max(value, 1e-9), 2) for name, value in seconds.items()}
+        records.write_json(
+            output / "summary.json", {**origin(config, predictor), **summary, "frames_per_second": rates}
+        )
     count = f"{len(people)} {'person' if len(people) == 1 else 'people'} in {job.frames} frames"
-    say(escape(f"{count}; written: {output}, listed in summary.json"))
+    say(f"{count}; written: {output}, listed in summary.json")
     if problems:
         raise UserError("\n".join(problems))
     if not people:
-        raise UserError(f"tracks: {config.tracks}: none of its boxes is in a frame of {video.path}")
+        key = next((key for key in ("tracks", "boxes") if getattr(config, key)), None)
+        given = f"{key}: {getattr(config, key)}" if key else "prediction.video.detector"
+        raise UserError(f"{given}: none of its boxes is in a frame of {video.path}")
 
 
 def find_people(config: RunConfig, video: Video) -> TrackFile:
@@ -114,7 +118,7 @@ def find_people(config: RunConfig, video: Video) -> TrackFile:
         names = [file.name for file in video.files] if isinstance(video, FrameFolder) else None
         found = read_tracks(source, video.width, video.height, names)
     elif settings.detector is not None:
-        detector = build(config.plain()["prediction"]["video"]["detector"], "prediction.video.detector")
+        detector: Detector = build(config.plain()["prediction"]["video"]["detector"], "prediction.video.detector")
         loose = {i: detector(frame) for i, frame in enumerate(video) if frame is not None}
         found = TrackFile(loose=loose)
     else:
@@ -137,11 +141,11 @@ def origin(config: RunConfig, predictor: Predictor) -> dict[str, Any]:
 def _warn(video: Video, skipped: Sequence[str]) -> None:
     """Says what is passed over, and that frames come unevenly if they do."""
     for line in skipped[:SHOWN]:
-        say(escape(f"passed over: {line}"))
+        say(f"passed over: {line}")
     if len(skipped) > SHOWN:
         say(f"passed over: and {len(skipped) - SHOWN} more, see summary.json")
     if video.unevenness > 1 / video.fps:
-        say(escape(_uneven(video)))
+        say(_uneven(video))
 
 
 def _uneven(video: Video) -> str:

@@ -19,11 +19,13 @@ from rscnet.callbacks.checkpoints import BEST
 from rscnet.callbacks.cost import Cost
 from rscnet.callbacks.errors import ErrorTable
 from rscnet.callbacks.panel import draw_panel
+from rscnet.config.fingerprint import measurement
 from rscnet.config.schema import Evaluation, RunConfig
 from rscnet.console import say
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
 from rscnet.data.skipping import tell_skipped
+from rscnet.errors import UserError
 from rscnet.learning.external import ExternalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import log_results
@@ -48,7 +50,7 @@ def write_results(config: RunConfig, folder: Path, module: pl.LightningModule, d
     The last weights are measured: choosing the best on few validation people would flatter the result.
     """
     trainer = module.trainer
-    extra: dict[str, Any] = {"steps": module.global_step}
+    extra: dict[str, Any] = {"steps": module.global_step, "measurement": measurement(config)}
     if not isinstance(module.network, RSCNet):
         extra["skipped"] = tell_skipped(folder)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -91,6 +93,12 @@ def write_tables(
     bodies = truth_bodies(plain, data.protocol, body)
     network = looking(network, body, plain)
     measured = measure(network, body, data, plain, folder, bodies)
+    samples, split = len(data.readable(getattr(data, config.evaluation.split))), config.evaluation.split
+    if not measured.errors:
+        raise UserError(
+            f"data.{split}: none of its {samples} samples has the labels that are measured with "
+            f"(data.protocol.truth={data.protocol.truth}); take a set that has them"
+        )
     tables: dict[str, ErrorTable] = {name: measured.errors}
     _measure_rivals(tables, config, folder, body, data, bodies)
     if not is_rank_zero():  # all ranks measure, the first one writes
@@ -104,13 +112,13 @@ def write_tables(
         written.append(PANEL)
         _write_panel(folder / PANEL, network, body, _panel_batch(data, config.evaluation))
     result = {
-        "by_size": _keyed_by_text(tables[name]),
-        "by_sequence": {sequence: _keyed_by_text(rows) for sequence, rows in measured.by_sequence.items()},
+        "by_size": records.keyed_by_text(tables[name]),
+        "by_sequence": {sequence: records.keyed_by_text(rows) for sequence, rows in measured.by_sequence.items()},
         "protocol": asdict(data.protocol),
-        "rivals": {label: _keyed_by_text(rows) for label, rows in tables.items() if label != name},
-        "samples": len(data.readable(getattr(data, config.evaluation.split))),
+        "rivals": {label: records.keyed_by_text(rows) for label, rows in tables.items() if label != name},
+        "samples": samples,
         "skipped": tell_skipped(folder),
-        "split": config.evaluation.split,
+        "split": split,
         "looks": config.evaluation.looks,
         "evaluation_seconds": round(time.monotonic() - started, 1),
         **extra,
@@ -127,23 +135,19 @@ def _measure_rivals(
     """Adds the rivals of `evaluation.rivals` to `tables`, each on its own body and at its own input size."""
     plain = config.plain()
     for label, reference in config.evaluation.rivals.items():
-        found = None if reference is None else rival(reference, config, body)
+        found = None if reference is None else rival(reference, label, config, body)
         if found is None:
             continue
         network, trained = found
         if trained is None:  # the mean body, which looks at nothing
             tables[label] = measure(network, body, data, plain, folder, bodies).errors
             continue
-        if checkpoint_name(trained) not in tables:
-            label = checkpoint_name(trained)
-        elif config.checkpoint and trained.path == find(config.checkpoint):
+        if config.checkpoint and trained.path == find(config.checkpoint):
             continue  # these very weights
+        if reference == "init_from" and checkpoint_name(trained) not in tables:
+            label = checkpoint_name(trained)
         network = looking(network, trained.body, plain)
         tables[label] = measure(network, trained.body, data_for(trained, plain), plain, folder, bodies).errors
-
-
-def _keyed_by_text(rows: ErrorTable) -> dict[str, dict[str, float]]:
-    return {str(size): row for size, row in rows.items()}
 
 
 @torch.no_grad()

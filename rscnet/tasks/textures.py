@@ -25,12 +25,13 @@ from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.losses.texture import RenderedPeople
 from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
 from rscnet.models.texglo import TexGlo, predict_maps
+from rscnet.ranks import is_rank_zero
 from rscnet.render.atlas import UVAtlas, unproject, visible_texture
 from rscnet.render.light import FittedLight
 from rscnet.render.pictures import Picture, grid
 from rscnet.structures import TextureBatch
 from rscnet.tasks.common import evaluation_folder, set_up_process
-from rscnet.trained import TEXTURES, TrainedTexture, load_texture, shipped
+from rscnet.trained import TrainedTexture, load_texture, shipped_texture
 
 GRID, HEIGHT = "textures.png", 192
 BASELINES = ("mean_texture", "unprojection", "unlit_unprojection")
@@ -47,7 +48,7 @@ def run(config: RunConfig) -> float | None:
         UserError: no checkpoint, or one that does not fit.
     """
     set_up_process(config)
-    trained = load_texture(config.checkpoint or default_texture(), config.paths.smpl)
+    trained = load_texture(config.checkpoint or shipped_texture(), config.paths.smpl)
     plain = config.plain()
     folder = evaluation_folder(config, f"checkpoint: {trained.path}", trained.path.stem)
     data: TextureDataModule = build(_data_node(trained, plain), "data")
@@ -58,16 +59,6 @@ def run(config: RunConfig) -> float | None:
     return records.main_figure(folder)
 
 
-def default_texture() -> str:
-    """The shipped texture network.
-
-    Raises:
-        UserError: none is shipped.
-    """
-    names = shipped(TEXTURES)
-    return names[0] if names else "none shipped; expected checkpoint=<file | run folder>"
-
-
 def write_textures(
     config: RunConfig, folder: Path, network: TexGlo, body: BodyModel, data: TextureDataModule, extra: dict[str, Any]
 ) -> dict[str, TextureTable]:
@@ -75,6 +66,7 @@ def write_textures(
     started = time.monotonic()
     split, plain = config.evaluation.split, config.plain()
     data.prepare(split, "train")
+    data.trainer = None  # it would share the people out to the ranks, whose figures nobody joins
     atlas, sizes = UVAtlas(body, data.uv_size), data.resolution.eval_sizes
     errors = TextureErrors(atlas, _judges(plain), plain["model"].get("per_vertex", False))
     methods: dict[str, Method] = {config.name: lambda batch: predict_maps(network, atlas, batch)}
@@ -88,16 +80,12 @@ def write_textures(
         tables[label] = errors(method, loader, sizes)
     say(table(tables))
     count = min(config.evaluation.panel_samples, len(getattr(data, split)))
-    if count:
+    if count and is_rank_zero():
         batch: Any = data.evaluation_views(split)[BatchKey(0, 0, tuple(range(count)), len(sizes))]
         Image.fromarray(texture_grid(methods[config.name], batch, atlas, sizes)).save(folder / GRID)
     result = {
-        "by_size": {str(size): row for size, row in tables[config.name].items()},
-        "rivals": {
-            label: {str(size): row for size, row in rows.items()}
-            for label, rows in tables.items()
-            if label != config.name
-        },
+        "by_size": records.keyed_by_text(tables[config.name]),
+        "rivals": {label: records.keyed_by_text(rows) for label, rows in tables.items() if label != config.name},
         "samples": len(getattr(data, split)),
         "split": split,
         "evaluation_seconds": round(time.monotonic() - started, 1),
@@ -117,9 +105,9 @@ def require_judges(config: RunConfig) -> None:
     """
     with torch.random.fork_rng(devices=[]):  # networks draw weights before they load theirs
         _judges(config.plain())
-    for name in config.evaluation.rivals.values():
+    for label, name in config.evaluation.rivals.items():
         if name is not None and name not in BASELINES:
-            load_texture(name, config.paths.smpl)
+            load_texture(name, config.paths.smpl, f"evaluation.rivals.{label}")
 
 
 def _judges(plain: Mapping[str, Any]) -> dict[str, nn.Module]:

@@ -14,7 +14,7 @@ from rscnet import records
 from rscnet.callbacks.checkpoints import BEST, LAST, PREVIOUS, RunStopped
 from rscnet.config.build import build
 from rscnet.config.compose import experiments
-from rscnet.config.fingerprint import run_folder
+from rscnet.config.fingerprint import measurement, run_folder
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.errors import UserError
@@ -48,8 +48,6 @@ def run(config: RunConfig) -> float | None:
     if config.name == "none":
         raise UserError(f"experiment: task=train needs one of {', '.join(experiments())}")
     folder = run_folder(config)
-    if config.fresh and folder.exists() and is_rank_zero():
-        shutil.rmtree(folder)
     if not config.fresh and _measured_as_asked(config, folder):
         say(f"already complete: {folder} (fresh=true starts over)")
         return records.main_figure(folder)
@@ -57,8 +55,6 @@ def run(config: RunConfig) -> float | None:
     keep_freed_memory()
     plain = config.plain()
     say(f"run folder: {folder}")
-    records.write_config(folder, plain)
-    records.write_json(folder / records.PROVENANCE, records.provenance())
     require_optimizer(plain)
     data = build_data(plain)
     data.require("train", "val")
@@ -72,6 +68,10 @@ def run(config: RunConfig) -> float | None:
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
+    if config.fresh and folder.exists() and is_rank_zero():
+        shutil.rmtree(folder)  # not before all is known to be good that the new run needs
+    records.write_config(folder, plain)
+    records.write_json(folder / records.PROVENANCE, records.provenance())
     records.JsonLinesLogger(folder).rewind(step)
     with mirrors(plain, folder) as opened:
         trainer = _trainer(plain, folder, len(data.epochs), opened)
@@ -87,15 +87,13 @@ def run(config: RunConfig) -> float | None:
 
 
 def _measured_as_asked(config: RunConfig, folder: Path) -> bool:
-    """Whether a run has its result, measured on the split, at the sizes and with the looks that are asked for now.
-    None of them is part of a run's identity, so that its training need not be repeated for others."""
+    """Whether a run has its result, on the people, at the sizes and beside the rivals that are asked for now, which are
+    no part of a run's identity, so that its training need not be repeated for others."""
     path = folder / records.RESULT
     if not path.exists():
         return False
     result = json.loads(path.read_text())
-    sizes = [str(size) for size in config.resolution.eval]
-    asked = (sizes, config.evaluation.split, config.evaluation.looks)
-    return not result["by_size"] or (list(result["by_size"]), result["split"], result.get("looks", "once")) == asked
+    return not result["by_size"] or result.get("measurement") == measurement(config)
 
 
 def _fit(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, resume: Path | None) -> None:

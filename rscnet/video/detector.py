@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -17,7 +16,7 @@ COCO_PERSON = 1
 class Detector(Protocol):
     """Any callable that finds the people of a picture: boxes [left, top, width, height] in pixels."""
 
-    def __call__(self, picture: Picture) -> Sequence[Box]: ...
+    def __call__(self, picture: Picture) -> list[Box]: ...
 
 
 class TorchvisionDetector:

@@ -20,12 +20,12 @@ from rscnet.geometry.cameras import camera_to_translation
 from rscnet.geometry.rotations import axis_angle_to_matrix, matrix_to_axis_angle, matrix_to_quaternion
 from rscnet.render.animation import Skin, write_animated_glb
 from rscnet.render.bvh import write_bvh
-from rscnet.render.scene import PALETTE, RGB, TextureMap
+from rscnet.render.scene import PALETTE, RGB, VIEWER_FROM_CAMERA, TextureMap
 from rscnet.render.shading import vertex_normals
 from rscnet.structures import BodyOutput, BodyParameters
 from rscnet.temporal.track import Track
 
-VIEWER_FROM_CAMERA = torch.diag(torch.tensor([1.0, -1.0, -1.0]))
+_VIEWER_ROTATION = torch.diag(torch.tensor(VIEWER_FROM_CAMERA))
 AMASS_FROM_CAMERA = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
@@ -107,9 +107,9 @@ class PersonMotion:
         rest = self._rest(body)
         joints = rest.smpl_joints[0].numpy()
         rotations = self.track.rotations.clone()
-        rotations[:, 0] = VIEWER_FROM_CAMERA @ rotations[:, 0]
+        rotations[:, 0] = _VIEWER_ROTATION @ rotations[:, 0]
         quaternions = matrix_to_quaternion(rotations).numpy()
-        pelvis = ((self.translation + rest.smpl_joints[0, 0]) @ VIEWER_FROM_CAMERA.T).numpy()
+        pelvis = ((self.translation + rest.smpl_joints[0, 0]) @ _VIEWER_ROTATION.T).numpy()
         pelvis = pelvis - pelvis[0] * np.array([1, 0, 1]) - [0, self._ground(body), 0]
         fps = float(self.track.fps)
         skin = _skin(body, rest, texture, PALETTE[self.id % len(PALETTE)])

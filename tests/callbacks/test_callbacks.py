@@ -197,7 +197,7 @@ def test_two_checkpoints_are_kept_and_an_epoch_s_last_batch_waits_for_its_end(tm
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"last.ckpt": "4", "previous.ckpt": "2"}
 
 
-def test_only_a_better_validation_of_training_is_kept(tmp_path):
+def test_only_a_better_validation_of_training_is_kept(tmp_path, capsys):
     callback = RunCheckpoints(tmp_path, {}, monitor="val/total")
     best = tmp_path / "best.ckpt"
 
@@ -207,7 +207,10 @@ def test_only_a_better_validation_of_training_is_kept(tmp_path):
         callback.on_validation_end(state, None)  # type: ignore[arg-type]
         return best.read_text() if best.exists() else None
 
+    assert validated(0, None, "validate") is None and not capsys.readouterr().out
     assert validated(0, None) is None
+    assert "monitor: val/total is not among what is logged (nothing): no best.ckpt" in capsys.readouterr().out
+    assert validated(0, None) is None and not capsys.readouterr().out  # told once
     assert validated(1, 5.0) == "1"
     assert validated(2, 6.0) == "1"
     assert validated(3, 1.0, "validate") == "1"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from rscnet.callbacks.pruning import MedianPruning
+from rscnet.errors import UserError
 
 
 @pytest.fixture
@@ -57,3 +58,8 @@ def test_the_best_value_counts_and_few_runs_decide_nothing(folder):
     state = trainer(folder, 100, 100.0)  # no other run has come that far
     MedianPruning().on_validation_end(state, None)  # type: ignore[arg-type]
     assert not state.should_stop
+
+
+def test_a_monitor_that_is_not_logged_is_told(folder):
+    with pytest.raises(UserError, match="val/pa_mpje is not logged; expected one of: val/pa_mpjpe"):
+        MedianPruning("val/pa_mpje").on_validation_end(trainer(folder, 10, 1.0), None)  # type: ignore[arg-type]

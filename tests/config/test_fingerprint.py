@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rscnet.config.compose import compose
-from rscnet.config.fingerprint import digest, run_folder, science, science_of
+from rscnet.config.fingerprint import digest, measurement, run_folder, science, science_of
 
 RSC = ["experiment=rsc_full", "preset=smoke"]
 
@@ -90,3 +90,24 @@ def test_another_folder_of_pictures_is_other_data_and_moved_annotations_are_not(
 def test_the_folder_names_experiment_ablation_digest_and_seed(usual):
     folder = run_folder(compose([*RSC, "seed=4", "paths.output=/x"]))
     assert folder == Path("/x/rsc_full/base") / usual / "seed4"
+
+
+@pytest.mark.parametrize(
+    ("word", "same"),
+    [
+        ("data.test.length=3", False),
+        ("data.protocol.surface=false", False),
+        ("+evaluation.rivals.old=hr_small", False),
+        ("resolution.eval=[48]", False),
+        ("evaluation.looks=predict", False),
+        ("checkpoint=rsc_small", False),
+        ("data.val.length=3", True),
+        ("prediction.mirror=false", True),  # of no effect on a single look
+        ("paths.cache=elsewhere", True),
+        ("data.workers=3", True),
+    ],
+)
+def test_a_measurement_is_another_one_where_its_figures_may_be_others(word, same):
+    assert (measurement(compose([*RSC, word])) == measurement(compose(RSC))) is same
+    looks = [*RSC, "evaluation.looks=predict"]
+    assert measurement(compose([*looks, "prediction.mirror=false"])) != measurement(compose(looks))

@@ -100,6 +100,7 @@ REST = {"body_pose": POSE[:, 1:], "betas": BETAS}
         (joints_of([0.0]), "returned joints of list, not a tensor"),
         (lambda images: REST, "returned body_pose, betas without global_orient"),
         (lambda images: {**REST, "global_orient": 2 * torch.eye(3).expand(COUNT, 3, 3)}, "with matrices that are no "),
+        (lambda images: {**REST, "global_orient": -torch.eye(3).expand(COUNT, 3, 3)}, "with matrices that are no "),
         (lambda images: {**REST, "global_orient": POSE[:, 0], "betas": BETAS[:, :5]}, "betas (6, 5), expected (6, 10)"),
         (lambda images: None, "returned NoneType, expected a mapping with global_orient"),
         (crash, "ValueError: no weights"),

@@ -49,7 +49,7 @@ def test_labelled_joints_count_where_all_that_are_compared_are_known():
     assert torch.equal(truth.joints[:, H36M_17.index("left_wrist")], labels.joints_3d[:, wrist, :3])
 
 
-@pytest.mark.parametrize("wrong", [{"truth": "pictures"}, {"joints": 24}, {"pck": -1.0}])
+@pytest.mark.parametrize("wrong", [{"truth": "pictures"}, {"joints": 24}, {"pck": -1.0}, {"pck": 0.0}])
 def test_a_protocol_that_does_not_exist(wrong):
     with pytest.raises(UserError, match="expected truth bodies or joints"):
         Protocol(**wrong)

@@ -66,6 +66,21 @@ def test_tracks_that_come_and_go(checkpoint: Path, tmp_path: Path, capsys: pytes
         assert motion["frames"].tolist() == list(range(8)) and float(motion["mocap_framerate"]) == 10
 
 
+def test_what_was_written_is_listed_where_the_overlay_fails(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def press_ctrl_c(*arguments) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rscnet.tasks.predict_video._write_overlay", press_ctrl_c)
+    video, output = write_video(tmp_path / "clip.mp4", frames=3, fps=10), tmp_path / "out"
+    with pytest.raises(SystemExit):
+        predict(checkpoint, video, output)
+    summary = json.loads((output / "summary.json").read_text())
+    (person,) = summary["people"]
+    assert summary["overlay"] is None and all((output / file).is_file() for file in person["files"])
+
+
 def test_motion_files_agree_with_each_other(checkpoint: Path, tmp_path: Path) -> None:
     """AMASS's frame is the camera's turned, whatever the pelvis' place in the body; and both project to the crop's."""
     video = write_video(tmp_path / "clip.mp4", frames=3, fps=10)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_runs import SMALL, at_step, press_ctrl_c, run
 
+from rscnet.callbacks.errors import ResolutionErrors
 from rscnet.run import main
 
 QUICK = ["evaluation.rivals.mean_pose=null", "evaluation.panel_samples=0"]
@@ -88,6 +89,28 @@ def test_evaluation_at_other_sizes_gives_the_same_figures(high, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {
         "config.yaml", "provenance.json", "result.json", "error_vs_resolution.png", "panel.png"
     }  # fmt: skip
+
+
+def test_evaluations_do_not_replace_each_other_or_a_training(high, tmp_path, capsys):
+    words = ["task=evaluate", f"checkpoint={high}", f"paths.output={tmp_path}", *QUICK, *SMALL]
+    best = f"+evaluation.rivals.mine={high / 'checkpoints' / 'best.ckpt'}"
+    for more in (["resolution.eval=[64]"], ["resolution.eval=[32]"], ["resolution.eval=[32]", best]):
+        main([*words, *more])
+    folders = sorted((tmp_path / "evaluate" / "hr_baseline").iterdir())
+    found = {(*result(folder)["by_size"], *result(folder)["rivals"]) for folder in folders}
+    assert found == {("64",), ("32",), ("32", "mine")}
+    before = (high / "result.json").read_bytes()
+    line = failure(capsys, "task=evaluate", f"checkpoint={high}", f"output={high}")
+    assert line.startswith(f"error: output: {high} is the folder of a training")
+    assert (high / "result.json").read_bytes() == before
+
+
+def test_what_cannot_be_measured_is_told_before_the_measurement(high, tmp_path, capsys, monkeypatch):
+    words = ["task=evaluate", f"checkpoint={high}", f"output={tmp_path}"]
+    monkeypatch.setattr("rscnet.tasks.results.measure", lambda *arguments: ResolutionErrors())
+    assert "data.test: none of its 6 samples has the labels" in failure(capsys, *words)
+    line = failure(capsys, *words, "+evaluation.rivals.old=typo")
+    assert line.startswith("error: evaluation.rivals.old: 'typo' is no file")
 
 
 def test_evaluation_looks_as_prediction_does(high, tmp_path, capsys):

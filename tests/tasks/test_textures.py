@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tiny_checkpoint import write_checkpoint
 
 from rscnet.body.model import BodyModel
 from rscnet.data.synthetic.generator import PersonGenerator
+from rscnet.data.textured import TextureDataModule
 from rscnet.run import main
 from rscnet.trained import load_texture
 
@@ -61,6 +63,7 @@ def test_training_writes_losses_a_table_beside_baselines_and_a_grid(trained):
     assert {"train/l2", "train/cross_view/perceptual", "train/part_style", "train/prior", "val/hidden"} <= names
     found = result(trained)
     assert set(found["by_size"]) == {"64", "32", "16"} and found["steps"] == 4
+    assert found["cost"]["pictures"] >= found["steps"] and found["cost"]["images_per_second"] > 0
     assert set(found["rivals"]) == {"mean_texture", "unprojection", "unlit"}
     for table in (found["by_size"], *found["rivals"].values()):
         for row in table.values():
@@ -89,7 +92,11 @@ def test_what_measures_a_texture_network_is_looked_for_before_training(tmp_path,
     assert not (tmp_path / "cache").exists()
 
 
-def test_evaluation_gives_the_same_figures_and_takes_other_networks_as_rivals(trained, tmp_path):
+def test_evaluation_gives_the_same_figures_and_takes_other_networks_as_rivals(trained, tmp_path, monkeypatch):
+    def prepare(data, *names):  # as after a training on two devices: everybody is measured all the same
+        data.trainer = SimpleNamespace(global_rank=1, world_size=2, default_root_dir=str(tmp_path))
+
+    monkeypatch.setattr(TextureDataModule, "prepare", prepare)
     words = ["preset=smoke", "experiment=texglo", "task=evaluate", f"checkpoint={trained}", f"output={tmp_path}", *FEW]
     main([*words, "resolution.eval=[64,32]", f"+evaluation.rivals.unet={trained}", "evaluation.panel_samples=0"])
     assert list(result(tmp_path)["by_size"]) == ["64", "32"]

@@ -184,6 +184,16 @@ def test_fresh_starts_over(reference, tmp_path, capsys):
     assert [row["step"] for row in rows(copy) if "train/total" in row] == [0, 1]
 
 
+def test_fresh_keeps_a_run_until_all_is_known_to_be_good(reference, tmp_path, capsys):
+    copy = tmp_path / reference.relative_to(reference.parents[3])
+    shutil.copytree(reference, copy)
+    with pytest.raises(SystemExit):
+        run(tmp_path, *QUICK, "fresh=true", "+evaluation.rivals.old=typo")
+    assert capsys.readouterr().err.startswith("error: evaluation.rivals.old: 'typo' is no file")
+    for name in ("result.json", "config.yaml", "checkpoints/last.ckpt"):
+        assert (copy / name).read_bytes() == (reference / name).read_bytes()
+
+
 def test_a_loss_that_is_no_number_ends_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         run(tmp_path, *QUICK, "optimizer.lr=1e30")
@@ -208,7 +218,7 @@ def test_the_optimiser_s_own_refusal_is_one_line(tmp_path, capsys):
     ("word", "start"),
     [
         ("trainer.devices=some", "trainer: cannot be built: "),
-        ("loss.contrastive.queue.size=-3", "model: cannot be built: "),
+        ("loss.contrastive.queue.size=-3", "loss.contrastive.queue.size: expected at least 1, got -3"),
         ("init_from=nothing", "init_from: 'nothing' is no file"),
     ],
 )

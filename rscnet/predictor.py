@@ -115,7 +115,8 @@ class Predictor:
             return cls(trained, device, box_scale, bilinear, mirror, focus, reframe)
         if _device(device).type != "cpu":
             raise UserError("prediction.runtime: onnx runs on the CPU; add trainer.accelerator=cpu or take torch")
-        network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx))
+        node = trained.config["model"]["network"]
+        network = onnx_network(trained.network, trained.image_size, len(trained.ranges), Path(onnx), node)
         trained = replace(trained, network=network)  # type: ignore[arg-type]
         return cls(trained, "cpu", box_scale, bilinear, mirror, focus, reframe)
 

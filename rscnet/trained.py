@@ -261,7 +261,8 @@ class FrozenNetwork:
     def __init__(self, checkpoint: str, smpl: str | None = None) -> None:
         self.trained = load_trained(checkpoint, smpl)
         self.image_size, self.ranges = self.trained.image_size, self.trained.ranges
-        digest = hashlib.blake2b(digest_size=8)
+        built_from = json.dumps(self.trained.config["model"]["network"], sort_keys=True)
+        digest = hashlib.blake2b(built_from.encode(), digest_size=8)
         for name, value in sorted(self.trained.network.state_dict().items()):
             digest.update(name.encode() + value.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
         self.digest = digest.hexdigest()

@@ -4,8 +4,14 @@ import os
 
 import pytest
 import torch
+from hypothesis import settings
 
 os.environ |= {"NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "offline"}  # read when the libraries are imported
+
+
+# the same examples in every run, whatever an earlier one has left in .hypothesis/
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -25,13 +25,12 @@ PATH_KEYS = ("checkpoint", "texture", "input", "boxes", "tracks", "output", "ini
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "conf"
 
 
-def automatic_precision(wanted: str) -> str:
-    """`auto` becomes bf16-mixed on a GPU or a CPU with bfloat16 instructions (twice as fast), else full precision."""
-    if wanted != "auto":
-        return wanted
+def automatic_precision(accelerator: str) -> str:
+    """bf16-mixed on a GPU or a CPU with bfloat16 instructions (twice as fast), else full precision."""
     import torch
 
-    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    fast = on_gpu or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bf16-mixed" if fast else "32-true"
 
 

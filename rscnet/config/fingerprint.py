@@ -91,6 +91,7 @@ def measurement(config: RunConfig) -> str:
     """Digest of what decides the figures of a measurement."""
     plain, split = config.plain(), config.evaluation.split
     chosen = {key: plain[key] for key in MEASURED} | {"model": config.model.target, "sizes": config.resolution.eval}
+    chosen["precision"] = plain["trainer"].get("precision")
     people = plain["data"].get(split)
     if isinstance(people, dict):
         people = {key: value for key, value in people.items() if key not in ("cache_dir", "shard_size")}

@@ -117,7 +117,7 @@ class BoxFile:
             width, height = (None if entry.get(key) is None else int(entry[key]) for key in ("width", "height"))
             by_id[str(entry["id"])] = PictureBoxes(self.path, entry["file_name"], width, height)
         faulty -= by_id.keys()
-        person = self._person_category(content.get("categories"))
+        person = person_category(self.path, content.get("categories"))
         for i, entry in enumerate(content["annotations"]):
             if not isinstance(entry, Mapping):
                 problems.append(f"annotations[{i}]: expected an object, got {_short(entry)}")
@@ -135,20 +135,21 @@ class BoxFile:
                 picture.people.append(PersonBox(_box(entry["bbox"]), entry.get("id", i), keypoints))
         yield from by_id.values()
 
-    def _person_category(self, categories: Any) -> Any:
-        if not categories:
-            return None
-        found = person_categories(categories)
-        if not found:
-            raise UserError(f"{self.path}: categories: none is named '{PERSON}'; name it so, or leave `categories` out")
-        return found[0]
 
+def person_category(where: str | Path, categories: Any) -> Any:
+    """The id of the category of a COCO file that is named as a person; None where the file has no categories.
 
-def person_categories(categories: Any) -> list[Any]:
-    """The ids of the categories of a COCO file that are named as a person."""
+    Raises:
+        UserError: it has, but none is a person.
+    """
+    if not categories:
+        return None
     listed = categories if isinstance(categories, list) else []
     named = [(entry.get("id"), str(entry.get("name"))) for entry in listed if isinstance(entry, Mapping)]
-    return [number for number, name in named if name.lower() == PERSON]
+    found = [number for number, name in named if name.lower() == PERSON]
+    if not found:
+        raise UserError(f"{where}: categories: none is named '{PERSON}'; name it so, or leave `categories` out")
+    return found[0]
 
 
 def box_problem(box: Sequence[float], width: int | None, height: int | None) -> str | None:

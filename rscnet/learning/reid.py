@@ -50,8 +50,9 @@ class ReIDModule(TrainingModule):
 
     def _match(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Loss, and the share of people who are found first."""
-        similarity = self.network.describe(first) @ self.network.describe(second).T / self.temperature
-        similarity = similarity.float()
+        described = [self.network.describe(pictures).float() for pictures in (first, second)]
+        with torch.autocast(self.device.type, enabled=False):  # half precision makes ties
+            similarity = described[0] @ described[1].T / self.temperature
         own = torch.arange(len(similarity), device=similarity.device)
         loss = (cross_entropy(similarity, own) + cross_entropy(similarity.T, own)) / 2
         return loss, (similarity.argmax(1) == own).float().mean()

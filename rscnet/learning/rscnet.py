@@ -86,7 +86,8 @@ class RSCNetModule(TrainingModule):
     def _truth(self, batch: Batch) -> PosedBodies | None:
         if not self.objective.needs_truth:
             return None
-        with torch.no_grad():
+        # in full precision, as predictions are posed
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             output = self.body(batch.target.parameters)
         nowhere = torch.zeros_like(output.joints[:, 0])
         return PosedBodies(

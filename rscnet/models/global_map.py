@@ -6,6 +6,8 @@ layers of one resolution; form and position are not known. What stands here is o
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -24,13 +26,13 @@ class GlobalMap(nn.Module):
         channels: of the feature maps, unchanged.
         source: height and width of the image's map.
         target: height and width of the UV map.
-        groups: groups of channels with weights of their own.
+        groups: groups of channels with weights of their own; fewer where they do not divide the channels.
         rank: the weights are the plain skip's plus a product of two matrices of this rank; None for full weights.
     """
 
     def __init__(self, channels: int, source: Cells, target: Cells, groups: int = 8, rank: int | None = None) -> None:
         super().__init__()
-        self.target, self.groups = target, min(groups, channels)
+        self.target, self.groups = target, math.gcd(groups, channels)
         sources, targets = source[0] * source[1], target[0] * target[1]
         self.squash = self.read = None
         if rank is None or rank >= min(sources, targets):

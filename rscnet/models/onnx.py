@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rscnet import __version__
 from rscnet.console import say
 from rscnet.errors import UserError
 from rscnet.models.rscnet import RSCNet
@@ -72,13 +75,21 @@ class OnnxNetwork(nn.Module):
         return Prediction(BodyParameters.from_rotations(rotations, betas, camera), feature)
 
 
-def onnx_network(network: RSCNet, image_size: int, scales: int, folder: Path) -> OnnxNetwork:
+def onnx_network(
+    network: RSCNet, image_size: int, scales: int, folder: Path, config: Mapping[str, Any] | None = None
+) -> OnnxNetwork:
     """A network through onnxruntime; its file is made when it is first asked for, and found in `folder` afterwards.
+
+    Args:
+        network, image_size, scales: see `export_onnx`.
+        folder: of the files.
+        config: what the network was built from, since not all of it shows in its weights.
 
     Raises:
         UserError: see `export_onnx`; a folder that cannot be written.
     """
-    digest = blake2b(f"{image_size} {scales} {torch.__version__} {OUTPUTS}".encode(), digest_size=16)
+    made_by = json.dumps([image_size, scales, torch.__version__, __version__, OUTPUTS, config], sort_keys=True)
+    digest = blake2b(made_by.encode(), digest_size=16)
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode() + value.cpu().numpy().tobytes())
     path = folder / f"{digest.hexdigest()}.onnx"

@@ -122,9 +122,11 @@ class TexGlo(nn.Module):
         they are seen in [0, 1], see `rscnet.render.atlas.visible_texture`; None where the network takes none."""
         if self.texels is None:
             return None
-        if self.light is None:
-            return visible_texture(unproject(picture, surface), surface, atlas)
-        return visible_texture(2 * self.light.removed((picture + 1) / 2, surface, atlas) - 1, surface, atlas)
+        # light is fitted in full precision in training too, as it is in prediction
+        with torch.autocast(picture.device.type, enabled=False):
+            if self.light is None:
+                return visible_texture(unproject(picture, surface), surface, atlas)
+            return visible_texture(2 * self.light.removed((picture + 1) / 2, surface, atlas) - 1, surface, atlas)
 
     def _colours(
         self, raw: Float[Tensor, "n c t t"], picture: Float[Tensor, "n 3 h w"], visible: Tensor | None

@@ -46,7 +46,8 @@ def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
 
 def write_textured(folder: Path, mesh: Mesh, texture: TextureMap, renderer: Renderer, views: int) -> list[str]:
     """The files of a textured body, a turntable strip of `views` pictures among them; returns their names."""
-    textured = replace(mesh, texture=texture)
+    # maps lie on the CPU
+    textured = replace(mesh, texture=texture, vertices=mesh.vertices.cpu(), faces=mesh.faces.cpu())
     write_png(folder / TEXTURE, texture.as_bytes())
     write_obj(folder / OBJ, textured, picture=TEXTURE)
     write_glb(folder / GLB, textured)

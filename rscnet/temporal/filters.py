@@ -73,10 +73,12 @@ class LocalPolynomial:
         frames = self.seconds * float(track.fps)
         count = len(track.valid)
         reach = min(round(3 * frames if self.kernel == "gaussian" else (frames - 1) / 2), count - 1)
-        half = max(1, reach)  # what lies beyond both ends weighs nothing
+        half = max(1, reach)  # what lies beyond both ends, or beyond a window of one frame, weighs nothing
         offsets = torch.arange(-half, half + 1, dtype=torch.float64)
         at = torch.arange(count)[:, None] + offsets.long()
-        kernel = (-0.5 * (offsets / frames) ** 2).exp() if self.kernel == "gaussian" else torch.ones_like(offsets)
+        kernel = (
+            (-0.5 * (offsets / frames) ** 2).exp() if self.kernel == "gaussian" else (offsets.abs() <= reach).double()
+        )
         trust = torch.where(track.valid, 1.0, self.unseen).double()[at.clamp(0, count - 1)]
         weight = kernel * trust * ((at >= 0) & (at < count))
         powers = (offsets[:, None] / half) ** torch.arange(self.degree + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ class MotionJob:
         self.with_features = bool(getattr(backend, "reads_features", False))
         self.frames = 0
 
-    def run(self, video: Video, tracks: Sequence[PersonTrack], step) -> list[PersonMotion]:
+    def run(self, video: Video, tracks: Sequence[PersonTrack], step: Callable[[], None]) -> list[PersonMotion]:
         """The motions of those tracks that any readable frame shows.
 
         Args:
@@ -83,11 +83,16 @@ class MotionJob:
             frame, people = pending.popleft()
             for person, row in zip(people, _rows(estimates, self.with_features), strict=True):
                 found[person].add(frame, row)
-        return [self._motion(person, seen, video) for person, seen in found.items() if seen.frames]
+        motions = [self._motion(person, seen, video) for person, seen in found.items() if seen.frames]
+        return [motion for motion in motions if motion is not None]
 
     def _photos(
-        self, video: Video, tracks: Sequence[PersonTrack], pending: deque[tuple[int, list[int]]], step
-    ) -> Iterator[Photo]:
+        self,
+        video: Video,
+        tracks: Sequence[PersonTrack],
+        pending: deque[tuple[int, list[int]]],
+        step: Callable[[], None],
+    ) -> Iterator[Photo]:  # fmt: skip
         for number, picture in enumerate(video):
             self.frames = number + 1
             step()
@@ -98,7 +103,7 @@ class MotionJob:
             boxes = [track.box(number) for track in shown]
             yield picture, None if boxes[0] is None else [box for box in boxes if box is not None]
 
-    def _motion(self, person: int, seen: _Sightings, video: Video) -> PersonMotion:
+    def _motion(self, person: int, seen: _Sightings, video: Video) -> PersonMotion | None:
         first, count = seen.frames[0], seen.frames[-1] - seen.frames[0] + 1
         rows = torch.tensor(seen.frames) - first
         columns = []
@@ -108,7 +113,9 @@ class MotionJob:
             columns.append(spread)
         rotations, betas, camera, crops, *feature = columns
         valid = torch.zeros(count, dtype=torch.bool)
-        valid[rows] = True
+        valid[rows] = (camera[rows, 0] > 0) & camera[rows].isfinite().all(1)  # else the body is behind the camera
+        if not valid.any():
+            return None
         track = Track(rotations, betas, camera, crops, valid, torch.tensor(video.fps), feature[0] if feature else None)
         track = self.backend(fill_gaps(track))
         focal = self.focal or float(np.hypot(video.width, video.height))

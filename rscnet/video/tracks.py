@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rscnet.data.boxes import Box, box_problem, person_categories
+from rscnet.data.boxes import Box, box_problem, person_category
 from rscnet.data.images import in_order
 from rscnet.errors import UserError
 
@@ -150,7 +150,7 @@ def _coco(path: Path, text: str, names: Sequence[str] | None, found: TrackFile) 
     ):
         raise UserError(f"tracks: {path}: expected an object with `images` and `annotations` (COCO's format)")
     frames = _frames(path, content["images"], names, found)
-    person = next(iter(person_categories(content.get("categories"))), None)
+    person = person_category(f"tracks: {path}", content.get("categories"))
     for i, entry in enumerate(content["annotations"]):
         if entry.get("iscrowd") or (person is not None and entry.get("category_id", person) != person):
             continue

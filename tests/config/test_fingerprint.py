@@ -101,6 +101,7 @@ def test_the_folder_names_experiment_ablation_digest_and_seed(usual):
         ("resolution.eval=[48]", False),
         ("evaluation.looks=predict", False),
         ("checkpoint=rsc_small", False),
+        ("trainer.precision=bf16-mixed", False),
         ("data.val.length=3", True),
         ("prediction.mirror=false", True),  # of no effect on a single look
         ("paths.cache=elsewhere", True),

@@ -108,3 +108,13 @@ def test_dense_pretraining_learns_from_the_same_batches():
     loss.backward()
     assert logged["train/total"] == pytest.approx(float(loss.detach()))
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in trained.parameters())
+
+
+def test_the_true_body_is_posed_in_full_precision():
+    trained, _ = module("rsc_full", "loss.supervised.weights.vertices=1")
+    seen = batch(views=2)
+    expected = trained._truth(seen)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = trained._truth(seen)
+    assert expected is not None and expected.vertices is not None and found is not None and found.vertices is not None
+    torch.testing.assert_close(found.vertices, expected.vertices)

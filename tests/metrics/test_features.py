@@ -39,6 +39,13 @@ def test_alignment_and_uniformity():
     assert float(uniformity(unit(0, 180, 90))) == pytest.approx(expected, rel=1e-5)
 
 
+def test_uniformity_in_pieces_is_that_of_all_pairs(monkeypatch):
+    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    expected = torch.log(torch.exp(-2 * torch.pdist(x / x.norm(dim=1, keepdim=True)).square()).mean())
+    monkeypatch.setattr(features, "ROWS", 7)
+    torch.testing.assert_close(uniformity(x), expected)
+
+
 def test_the_metric_compares_all_batches_with_each_other():
     full, small = unit(0, 90, 180, 270), unit(10, 100, 260, 280)
     metrics = FeatureMetrics([64, 16])

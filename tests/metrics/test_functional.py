@@ -33,8 +33,8 @@ def test_alignment_does_not_forgive_a_mirror():
 
 def test_alignment_never_makes_the_fit_worse():
     target, prediction = points(), points() + 0.3 * points(6)[3:]
-    aligned = pa_mpjpe(prediction, target).square()
-    assert (aligned <= (prediction - target).square().sum(-1).mean(-1)).all()
+    # the alignment minimises squares; here the distances themselves come out less too
+    assert (pa_mpjpe(prediction, target) < 0.99 * mpjpe(prediction, target)).all()
 
 
 def test_pck_by_hand():

@@ -114,3 +114,8 @@ def test_flow_takes_colours_from_the_picture():
 def test_a_network_that_cannot_be_built_is_one_line(changes, message):
     with pytest.raises(UserError, match=message):
         TexGlo(**{**SMALL, **changes})
+
+
+def test_channels_that_eight_groups_do_not_divide_have_fewer():
+    module = GlobalMap(12, (4, 2), (4, 4))
+    assert module.groups == 4 and module(torch.zeros(1, 12, 4, 2)).shape == (1, 12, 4, 4)

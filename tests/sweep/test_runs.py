@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 ONE_STAGE = [f"curriculum.stages.stage{i}=null" for i in (1, 2, 3)]
 QUICK = ["preset=smoke", "people.train=16", "people.test=2", *ONE_STAGE, *PEOPLE, "evaluation.panel_samples=0"]
 LIMIT = 600
+pytestmark = pytest.mark.timeout(2 * LIMIT + 60)  # several trainings each, on whatever machine
 
 
 def start(*words: str) -> subprocess.Popen[str]:

@@ -75,6 +75,11 @@ def test_savitzky_golay_weights_by_hand() -> None:
     torch.testing.assert_close(weights[4], torch.tensor([-3.0, 12, 17, 12, -3]) / 35)
 
 
+def test_a_window_of_one_frame_changes_nothing() -> None:
+    weights = LocalPolynomial(0.04, "uniform", 0).weights(steady_track(9, fps=25.0))
+    assert torch.equal(weights[4], torch.tensor([0.0, 1, 0]))
+
+
 def test_a_window_ends_with_the_track() -> None:
     six = steady_track(6)
     wide = replace(GAUSSIAN, seconds=1e6)

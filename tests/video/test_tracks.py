@@ -114,6 +114,7 @@ def test_coco_passes_over_crowds_and_other_things(tmp_path: Path) -> None:
         ("1,2,500,500,5,5", "no usable box .*outside the picture"),
         ("{broken", "no valid JSON"),
         ("[1, 2]", "expected an object with `images`"),
+        (json.dumps(coco() | {"categories": [{"id": 1, "name": "pedestrian"}]}), "categories: none is named 'person'"),
     ],
 )
 def test_files_without_use(tmp_path: Path, content: str, message: str) -> None:

@@ -35,7 +35,7 @@ from rscnet.trained import find
 WEIGHTS, START = "rsc_small", "hr_small"
 ABLATION = "Ablation: "  # what the headings of its sections begin with
 ASKED = "asked.json"  # beside an evaluation: what it was made of
-EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"evaluation.rivals.start={START}"]
+EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"+evaluation.rivals.{START}={START}"]
 
 
 def asked(words: Sequence[str]) -> dict[str, Any]:

@@ -93,9 +93,9 @@ def shipped(kind: str = BODIES) -> list[str]:
     return sorted(path.stem for path in (SHIPPED / kind).glob("*.safetensors"))
 
 
-def shipped_texture() -> str:
-    """Name of the texture network that is used where none is asked for."""
-    return shipped(TEXTURES)[0]
+def shipped_texture() -> str | None:
+    """Name of the texture network that is used where none is asked for; None where none ships."""
+    return next(iter(shipped(TEXTURES)), None)
 
 
 def find(name: str, kind: str = BODIES, key: str = "checkpoint") -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from rscnet import __version__
+from rscnet.callbacks.monitored import validation_names
 from rscnet.console import say
 from rscnet.errors import UserError
 
@@ -92,7 +93,7 @@ class RunCheckpoints(pl.Callback):
         value = trainer.callback_metrics.get(self.monitor)
         if value is None and not self._told:
             self._told = True
-            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/"))) or "nothing"
+            known = validation_names(trainer)
             say(f"note: callbacks.checkpoints.monitor: {self.monitor} is not among what is logged ({known}): no {BEST}")
         if value is None or not math.isfinite(value):
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from rscnet.callbacks.monitored import validation_names
 from rscnet.console import say
 from rscnet.errors import UserError
 
@@ -44,8 +45,9 @@ class MedianPruning(pl.Callback):
             return
         value = trainer.callback_metrics.get(self.monitor)
         if value is None:
-            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/"))) or "nothing"
-            raise UserError(f"callbacks.pruning.monitor: {self.monitor} is not logged; expected one of: {known}")
+            raise UserError(
+                f"callbacks.pruning.monitor: {self.monitor} is not logged; expected one of: {validation_names(trainer)}"
+            )
         self.best = min(self.best, float(value))
         worse = self.is_worse(Path(trainer.default_root_dir), trainer.global_step)
         if trainer.world_size > 1:  # ranks may have read the files at different times

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 
 from rscnet.data.npz import read_npz
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.structures import TensorStruct
 from rscnet.temporal.track import Track
 
@@ -53,11 +54,10 @@ def write_clip(path: Path, clip: Clip) -> None:
         UserError: a folder that cannot be written.
     """
     tensors = {name: attrgetter(name)(clip) for name in _ARRAYS}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
+    buffer = BytesIO()
+    np.savez(buffer, **{name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, **{name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None})
-        os.replace(temporary, path)
+        write_atomically(path, lambda file: file.write_bytes(buffer.getvalue()))
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); see paths.cache") from None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
 
 from rscnet.data.images import Picture
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 
 
 def write_picture(path: Path, picture: Picture) -> None:
@@ -20,7 +20,5 @@ def write_picture(path: Path, picture: Picture) -> None:
     """
     if not cv2.haveImageWriter(path.name):
         raise UserError(f"{path}: no kind of picture is known by that name; expected one that ends in .png or .jpg")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(cv2.imencode(path.suffix, picture[..., ::-1])[1].tobytes())
-    os.replace(partial, path)
+    encoded = cv2.imencode(path.suffix, picture[..., ::-1])[1].tobytes()
+    write_atomically(path, lambda file: file.write_bytes(encoded))

@@ -18,8 +18,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
+from rscnet.files import write_atomically
 from rscnet.joints import SMPL_24, SMPL_PARENTS
-from rscnet.render.export import write_atomically
 from rscnet.render.scene import GAMMA, PALETTE, RGB
 
 FLOAT, UINT16, UINT32 = 5126, 5123, 5125

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from rscnet.files import write_atomically
 from rscnet.joints import SMPL_24, SMPL_PARENTS
-from rscnet.render.export import write_atomically
 
 CENTIMETRES = 100.0
 ORDER = "ZXY"  # of the channels: R = Rz Rx Ry, the order that most programs write

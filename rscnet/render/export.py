@@ -5,8 +5,6 @@ y down, z forward), so (x, y, z) is written as (x, -y, -z): a person upright bef
 at the viewer. The translation is kept unless ``centred``.
 """
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from trimesh.exchange.gltf import export_glb
 from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
+from rscnet.files import write_atomically
 from rscnet.render.scene import GAMMA, VIEWER_FROM_CAMERA, Mesh, TextureMap
 from rscnet.render.shading import vertex_normals
 
@@ -97,14 +96,3 @@ def _write_material(path: Path, texture: TextureMap, picture: str) -> None:
     write_atomically(path.with_name(picture), lambda file: Image.fromarray(texture.as_bytes()).save(file, format="PNG"))
     text = f"newmtl body\nKa 0 0 0\nKd 1 1 1\nKs 0 0 0\nmap_Kd {picture}\n"
     write_atomically(path.with_suffix(".mtl"), lambda file: file.write_text(text))
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename, so that no reader ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -51,14 +51,14 @@ def write_motion_results(
     source = getattr(data, config.evaluation.split)
     bodies = truth_bodies(config.plain(), Protocol(gendered=source.gendered), body)
     clips = data.readable(source)
-    tables, truth = measure_motion(others, body, source, clips, data.resolution.eval_sizes, bodies)
+    tables, truth, frames = measure_motion(others, body, source, clips, data.resolution.eval_sizes, bodies)
     say(error_table(tables, methods="temporal"))
     result = {
         "by_size": records.keyed_by_text(tables[name]),
         "rivals": {label: records.keyed_by_text(rows) for label, rows in tables.items() if label != name},
         "jitter_of_the_truth": truth,
         "samples": len(clips),
-        "frames": sum(len(source[i].truth.valid) for i in clips),
+        "frames": frames,
         "skipped": len(source) - len(clips),
         "split": config.evaluation.split,
         "evaluation_seconds": round(time.monotonic() - started, 1),
@@ -73,13 +73,14 @@ def write_motion_results(
 def measure_motion(
     others: Mapping[str, TemporalBackend], body: BodyModel, source: Any, clips: Sequence[int], sizes: list[int],
     bodies: Mapping[str, BodyModel],
-) -> tuple[dict[str, ErrorTable], float]:  # fmt: skip
-    """Errors by back-end and size on those `clips` of a source, and the jitter of the true motions, which `bodies` pose
-    by gender."""
+) -> tuple[dict[str, ErrorTable], float, int]:  # fmt: skip
+    """Errors by back-end and size on those `clips` of a source, the jitter of the true motions, which `bodies` pose by
+    gender, and how many frames there are."""
     metrics = {name: {size: MotionErrors() for size in sizes} for name in others}
-    true_motion = MotionErrors()
+    true_motion, frames = MotionErrors(), 0
     for index in clips:
         clip: Clip = source[index]
+        frames += len(clip.truth.valid)
         posed = bodies.get(source.gender(index), bodies["neutral"])
         truth, fps = _measured(posed, clip.truth), float(clip.truth.fps)
         true_motion.update(truth[0], truth[0], truth[1], truth[1], fps=fps)
@@ -92,7 +93,7 @@ def measure_motion(
         name: {size: {k: float(v) for k, v in metric.compute().items()} for size, metric in by_size.items()}
         for name, by_size in metrics.items()
     }
-    return tables, float(true_motion.compute()["jitter"])
+    return tables, float(true_motion.compute()["jitter"]), frames
 
 
 def _measured(body: BodyModel, track: Track) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -18,9 +18,10 @@ from rscnet.data.boxes import BoxFile, PersonBox, overhangs
 from rscnet.data.degradations import resize
 from rscnet.data.images import SUFFIXES, Picture, crop_square, read_image
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.person import PersonPrediction
 from rscnet.predictor import Photo, Predictor
-from rscnet.render.export import write_atomically, write_glb, write_obj
+from rscnet.render.export import write_glb, write_obj
 from rscnet.render.pictures import overlay, side_view, turntable
 from rscnet.render.scene import PALETTE, Renderer
 from rscnet.tasks.predict_texture import GLB, OBJ, Texturing, write_png

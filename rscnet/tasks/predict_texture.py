@@ -11,9 +11,10 @@ from PIL import Image
 from rscnet.config.schema import RunConfig
 from rscnet.data.boxes import PersonBox
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.person import PersonPrediction
 from rscnet.predictor import Predictor
-from rscnet.render.export import write_atomically, write_glb, write_obj
+from rscnet.render.export import write_glb, write_obj
 from rscnet.render.pictures import Picture, grid, turntable
 from rscnet.render.scene import Mesh, Renderer, TextureMap
 from rscnet.texturing import PersonCrop, Texturer
@@ -33,6 +34,8 @@ def texturer_for(config: RunConfig, predictor: Predictor) -> Texturer | None:
     if config.texture in (None, "none"):
         return None
     name = shipped_texture() if config.texture == AUTO else str(config.texture)
+    if name is None:
+        return None
     texturer = Texturer(load_texture(name, config.paths.smpl, "texture"), predictor.device)
     if texturer.fits(predictor.trained.body):
         return texturer

@@ -18,8 +18,8 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.boxes import box_problem
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.predictor import Predictor
-from rscnet.render.export import write_atomically
 from rscnet.render.scene import Renderer, TextureMap
 from rscnet.tasks.predict_texture import TEXTURE, texturer_for, write_png
 from rscnet.temporal.track import TemporalBackend

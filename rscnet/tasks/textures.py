@@ -21,6 +21,7 @@ from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.plan import BatchKey
 from rscnet.data.textured import TextureDataModule
+from rscnet.errors import UserError
 from rscnet.loggers.mirrors import evaluation_mirrors, log_results
 from rscnet.losses.texture import RenderedPeople
 from rscnet.metrics.texture_table import Method, TextureErrors, TextureTable
@@ -48,7 +49,10 @@ def run(config: RunConfig) -> float | None:
         UserError: no checkpoint, or one that does not fit.
     """
     set_up_process(config)
-    trained = load_texture(config.checkpoint or shipped_texture(), config.paths.smpl)
+    name = config.checkpoint or shipped_texture()
+    if name is None:
+        raise UserError("checkpoint: no texture network ships here; expected checkpoint=<file | run folder>")
+    trained = load_texture(name, config.paths.smpl)
     plain = config.plain()
     folder = evaluation_folder(config, f"checkpoint: {trained.path}", trained.path.stem)
     data: TextureDataModule = build(_data_node(trained, plain), "data")

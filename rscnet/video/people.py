@@ -92,7 +92,7 @@ class MotionJob:
         tracks: Sequence[PersonTrack],
         pending: deque[tuple[int, list[int]]],
         step: Callable[[], None],
-    ) -> Iterator[Photo]:  # fmt: skip
+    ) -> Iterator[Photo]:
         for number, picture in enumerate(video):
             self.frames = number + 1
             step()

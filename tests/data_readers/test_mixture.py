@@ -1,5 +1,6 @@
 """The mixture: proportions, length, indices, and draws that depend on their key alone."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rscnet.data.sample import Sample
 from rscnet.data.spin import SpinAnnotations
 from rscnet.data.views import VaryingSource
 from rscnet.errors import UserError
+from rscnet.run import main
 
 
 class Numbers:
@@ -88,3 +90,14 @@ def test_sources_are_augmented_prepared_and_looked_for(tmp_path: Path) -> None:
     assert mixture.missing() == []
     both = Mixture({"tiny": tiny, "wild": {"gone": gone, "numbers": Numbers(2)}}, {"tiny": 1.0, "wild": 1.0})
     assert both.missing() == gone.missing() != []
+
+
+def test_embedded_sets_together(tmp_path: Path) -> None:
+    sets = ("library", "wide.a", "wide.b", "wide.c", "crowded.a", "crowded.b")
+    few = [f"data.train.sources.{name}.length=8" for name in sets]
+    words = ["experiment=hr_baseline", "preset=smoke", "init_from=none", "data=synthetic_mix", *few]
+    main([*words, f"paths.output={tmp_path}", f"paths.cache={tmp_path / 'cache'}", "evaluation.panel_samples=0"])
+    kept = [json.loads(file.read_text()) for file in tmp_path.glob("cache/synthetic/train-*/settings.json")]
+    assert sorted(settings["seed"] for settings in kept) == [2, 3, 5, 7, 8, 9]
+    (result,) = tmp_path.glob("hr_baseline/**/result.json")
+    assert json.loads(result.read_text())["by_size"]

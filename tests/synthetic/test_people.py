@@ -2,12 +2,15 @@ import errno
 import os
 import pickle
 import resource
+import time
 from collections.abc import Sequence
 from dataclasses import fields
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import runs, wait_until
 
 from rscnet.data.sample import Sample
 from rscnet.data.synthetic import cache
@@ -170,6 +173,32 @@ def test_a_process_that_dies_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"one of 2 processes .* died, .*\+\+data\.val\.workers=1") as caught:
         found.prepare(Deadly(), 4, workers=2)
     assert str(found.folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+class Endless:
+    """A recorder that leaves its process' number in a folder and never comes to an end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, indices: Sequence[int]) -> np.ndarray:
+        (self.folder / f"{os.getpid()}.pid").touch()
+        while True:
+            time.sleep(1)
+
+
+def render_endlessly(folder: Path) -> None:
+    found = cache.ShardCache(folder, {"split": "val"}, np.dtype([("index", np.int64)]), shard_size=2)
+    found.prepare(Endless(folder), 4, workers=2)
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path):
+    starter = get_context("spawn").Process(target=render_endlessly, args=(tmp_path,))
+    starter.start()
+    wait_until(lambda: len(list(tmp_path.glob("*.pid"))) == 2, 60)
+    workers = [path.stem for path in tmp_path.glob("*.pid")]
+    starter.kill()
+    wait_until(lambda: not any(map(runs, workers)), 10)
 
 
 def test_cached_source_is_cheap_to_send(cached):

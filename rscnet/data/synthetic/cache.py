@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -208,9 +210,18 @@ _recorder: Recorder | None = None  # of a worker process
 
 def _start_worker(pickled: bytes) -> None:
     global _recorder
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     _recorder = pickle.loads(pickled)
+
+
+def _end_with_parent() -> None:
+    # a process that is killed cannot end its workers, which would wait for work for ever
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _work(path: Path, shard: int, size: int) -> None:

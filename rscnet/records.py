@@ -18,6 +18,7 @@ import yaml
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
+from rscnet.files import write_atomically
 from rscnet.ranks import is_rank_zero
 
 CONFIG, PROVENANCE, METRICS, RESULT = "config.yaml", "provenance.json", "metrics.jsonl", "result.json"
@@ -25,19 +26,10 @@ MAIN_FIGURES = {"pa_mpjpe": 1, "uv_hidden": -1, "ssim_novel": -1}
 PACKAGES = ("torch", "numpy", "pytorch-lightning", "torchmetrics", "hydra-core", "smplx", "albumentations", "rscnet")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, on the first rank only."""
-    if not is_rank_zero():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
-
-
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file whole or not at all."""
-    write_bytes(path, text.encode())
+    """Writes a text file whole or not at all, on the first rank only."""
+    if is_rank_zero():
+        write_atomically(path, lambda file: file.write_bytes(text.encode()))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -55,15 +47,21 @@ def keyed_by_text(rows: Mapping[int, dict[str, float]]) -> dict[str, dict[str, f
     return {str(size): row for size, row in rows.items()}
 
 
+def mean_over_sizes(rows: Mapping[Any, Mapping[str, float]], name: str) -> float | None:
+    """A figure's mean over the sizes that have it; None where none has."""
+    values = [row[name] for row in rows.values() if name in row]
+    return sum(values) / len(values) if values else None
+
+
 def main_figure(folder: Path) -> float | None:
     """What a finished run is judged by, lower is better: the mean over the evaluation sizes of PA-MPJPE in millimetres,
     for textures of the negative PSNR of hidden texels, or where nobody knows the texture of the negative SSIM of other
     views; None for other networks."""
     by_size = json.loads((folder / RESULT).read_text()).get("by_size", {})
     for name, sign in MAIN_FIGURES.items():
-        values = [sign * row[name] for row in by_size.values() if name in row]
-        if values:
-            return sum(values) / len(values)
+        mean = mean_over_sizes(by_size, name)
+        if mean is not None:
+            return sign * mean
     return None
 
 

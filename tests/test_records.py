@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rscnet.records import JsonLinesLogger, last_logged, provenance, write_json, write_text
+from rscnet.records import JsonLinesLogger, last_logged, mean_over_sizes, provenance, write_json, write_text
 
 
 @pytest.fixture
@@ -78,3 +78,10 @@ def test_only_the_first_rank_writes(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "0")
     write_json(tmp_path / "result.json", {})
     assert (tmp_path / "result.json").exists()
+
+
+def test_mean_over_sizes() -> None:
+    rows = {112: {"pa_mpjpe": 70.0}, 24: {"pa_mpjpe": 90.0, "pve": 5.0}}
+    assert mean_over_sizes(rows, "pa_mpjpe") == 80
+    assert mean_over_sizes(rows, "pve") == 5
+    assert mean_over_sizes(rows, "mpjpe") is None

@@ -15,6 +15,7 @@ from rscnet.joints import H36M_PELVIS
 from rscnet.metrics.body import ErrorsBySize
 from rscnet.metrics.truth import GroundTruth, Measured, measure_body
 from rscnet.protocol import Protocol
+from rscnet.records import mean_over_sizes
 from rscnet.structures import Batch, Prediction
 
 ErrorTable = dict[int, dict[str, float]]
@@ -90,8 +91,8 @@ class ResolutionErrors(pl.Callback):
         for size, row in self.errors.items():
             for name, value in row.items():
                 pl_module.log(f"{prefix}/{name}/{size}px", value)
-        if self.errors:
-            mean = sum(row["pa_mpjpe"] for row in self.errors.values()) / len(self.errors)
+        mean = mean_over_sizes(self.errors, "pa_mpjpe")
+        if mean is not None:
             pl_module.log(f"{prefix}/pa_mpjpe", mean, prog_bar=True)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

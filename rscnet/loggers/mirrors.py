@@ -13,6 +13,7 @@ from pytorch_lightning.loggers.logger import Logger
 from rscnet.config.build import build
 from rscnet.loggers.mirror import STATES, Mirror
 from rscnet.ranks import is_rank_zero
+from rscnet.records import mean_over_sizes
 
 Tables = Mapping[str, Mapping[int, Mapping[str, float]]]
 
@@ -63,8 +64,9 @@ def log_results(loggers: Sequence[Logger], tables: Tables, name: str, step: int 
     """
     own = tables[name]
     row = {f"eval/{metric}/{size}px": value for size, errors in own.items() for metric, value in errors.items()}
-    if all("pa_mpjpe" in errors for errors in own.values()):
-        row["eval/pa_mpjpe"] = sum(errors["pa_mpjpe"] for errors in own.values()) / len(own)
+    mean = mean_over_sizes(own, "pa_mpjpe")
+    if mean is not None:
+        row["eval/pa_mpjpe"] = mean
     columns, rows = results_table(tables)
     for logger in loggers:
         logger.log_metrics(row, step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rscnet.callbacks.errors import ErrorTable
 from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.errors import UserError
@@ -10,6 +9,7 @@ from rscnet.learning.external import ExternalModule
 from rscnet.learning.temporal import TemporalModule
 from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirrors import evaluation_mirrors, log_results
+from rscnet.records import mean_over_sizes
 from rscnet.tasks import textures
 from rscnet.tasks.common import build_data, data_for, evaluation_folder, require_rivals, set_up_process
 from rscnet.tasks.motion_results import backends, write_motion_results
@@ -47,10 +47,10 @@ def run(config: RunConfig) -> float | None:
     with evaluation_mirrors(config.plain(), folder) as opened:
         tables = write_tables(config, folder, name, trained.network, trained.body, data, extra)
         log_results(opened, tables, name)
-    return _mean(tables[name])
+    return mean_over_sizes(tables[name], "pa_mpjpe")
 
 
-def _evaluate_external(config: RunConfig) -> float:
+def _evaluate_external(config: RunConfig) -> float | None:
     """Another program's model under the same degradations and protocol."""
     set_up_process(config)
     require_rivals(config)
@@ -61,10 +61,10 @@ def _evaluate_external(config: RunConfig) -> float:
         extra = {"model": module.name}
         tables = write_tables(config, folder, module.name, module, module.body, build_data(plain), extra)
         log_results(opened, tables, module.name)
-    return _mean(tables[module.name])
+    return mean_over_sizes(tables[module.name], "pa_mpjpe")
 
 
-def _evaluate_motion(config: RunConfig) -> float:
+def _evaluate_motion(config: RunConfig) -> float | None:
     """All back-ends of temporal refinement on clips as `checkpoint` sees them; the figure is the chosen one's."""
     chosen = str((config.temporal.model_extra or {}).get("checkpoint") or config.temporal.target.rsplit(".", 1)[-1])
     folder = evaluation_folder(config, f"checkpoint: {config.checkpoint}", "temporal")
@@ -77,8 +77,4 @@ def _evaluate_motion(config: RunConfig) -> float:
     with evaluation_mirrors(config.plain(), folder) as opened:
         tables = write_motion_results(config, folder, name, found, body, data, {"checkpoint": config.checkpoint})
         log_results(opened, tables, name)
-    return _mean(tables[name])
-
-
-def _mean(table: ErrorTable) -> float:
-    return sum(row["pa_mpjpe"] for row in table.values()) / len(table)
+    return mean_over_sizes(tables[name], "pa_mpjpe")

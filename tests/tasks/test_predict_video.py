@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import small_detector
 import torch
 from PIL import Image
 from pygltflib import GLTF2
@@ -104,6 +105,30 @@ def test_motion_files_agree_with_each_other(checkpoint: Path, tmp_path: Path) ->
     shown = motion["focal_length"] * motion["translation_camera"][:, :2] / motion["translation_camera"][:, 2:]
     torch.testing.assert_close((shown + motion["principal_point"]).float(), place[:, 1:], atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(motion["translation_crop"], camera_to_translation(motion["camera"]))
+
+
+def test_people_that_a_detector_finds(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_detector.install(monkeypatch)
+    torch.save({"shift": torch.zeros(1)}, tmp_path / "weights.pth")
+    detector = (
+        f"{{_target_: rscnet.video.detector.TorchvisionDetector, weights: {tmp_path}/weights.pth, model: quarters}}"
+    )
+    video, output = write_video(tmp_path / "clip.mp4", frames=3, fps=10), tmp_path / "out"
+    words = [f"prediction.video.detector={detector}", "prediction.video.focal=500"]
+    summary = predict(checkpoint, video, output, *words, "prediction.video.people_shown=1")
+    assert [(person["id"], person["frames_seen"]) for person in summary["people"]] == [(0, 3), (1, 3)]
+    for person in (0, 1):
+        with np.load(output / f"person_{person}" / "motion.npz") as motion:
+            assert motion["focal_length"] == 500
+            left, _, side = motion["crops"][0]
+            assert left + side / 2 == pytest.approx(12 + 24 * person, abs=0.5)
+            place = crop_to_picture(torch.from_numpy(motion["camera"]), torch.from_numpy(motion["crops"]))
+            depth = 500 / place[:, 0].double().numpy()
+            np.testing.assert_allclose(motion["translation_camera"][:, 2], depth, rtol=1e-4)
+    with av.open(str(output / "overlay.mp4")) as container:
+        below = [frame.to_ndarray(format="rgb24")[20:, 98:] for frame in container.decode(video=0)]
+    # one person from the side fills the square; two would leave its lower half empty
+    assert len(below) == 3 and all(np.ptp(half, axis=(0, 1)).max() > 60 for half in below)
 
 
 def test_each_track_gets_one_texture_of_the_frames_that_show_it(checkpoint: Path, tmp_path: Path) -> None:

@@ -41,3 +41,10 @@ def test_out_of_sight_for_a_while_or_for_good() -> None:
     seen = {t: [(10.0 + t, 5.0, 10.0, 20.0)] for t in (0, 1, 2, 6, 7)}
     assert [sorted(track.boxes) for track in link(seen, max_gap=3)] == [[0, 1, 2, 6, 7]]
     assert [sorted(track.boxes) for track in link(seen, max_gap=2)] == [[0, 1, 2], [6, 7]]
+
+
+def test_which_overlap_counts_before_nearness() -> None:
+    person, overlapping, nearer = (0.0, 0.0, 10.0, 10.0), (6.0, 0.0, 10.0, 10.0), (4.0, 4.0, 2.0, 2.0)  # IoU 0.25, 0.04
+    seen = {0: [person], 1: [nearer, overlapping]}
+    assert link(seen, max_gap=1, min_iou=0.2)[0].boxes == {0: person, 1: overlapping}
+    assert link(seen, max_gap=1, min_iou=0.3)[0].boxes == {0: person, 1: nearer}

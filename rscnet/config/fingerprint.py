@@ -53,6 +53,8 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
     chosen |= {key: plain["trainer"][key] for key, off in STEPS.items() if plain["trainer"].get(key) not in off}
+    if average := (plain.get("callbacks") or {}).get("average"):
+        chosen["average"] = average
     folders = _folders_that_are_data((plain.get("data") or {}).get("train"))
     return chosen | ({"folders": folders} if folders else {})
 

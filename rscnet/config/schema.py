@@ -200,6 +200,7 @@ class RunConfig(Strict):
     threads: int = Field(ge=0)
     checkpoint: str | None
     start: str
+    averaging: Component | None
     init_from: str | None
     init_allow: InitAllow
     external: External

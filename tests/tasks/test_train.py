@@ -173,6 +173,27 @@ def test_killed_after_a_checkpoint_and_before_its_step_is_logged(reference, tmp_
     assert_same_run(folder, reference)
 
 
+def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
+    average = "averaging={_target_: pytorch_lightning.callbacks.EMAWeightAveraging, decay: 0.5}"
+    whole = run(tmp_path / "whole", *QUICK, average)
+    assert whole.parent.name != reference.parent.name  # another run than the one without
+    found, plain = content(whole), content(reference)["state_dict"]
+    kept = {name: value for name, value in found["state_dict"].items() if value.is_floating_point()}
+    assert any(not torch.equal(value, plain[name]) for name, value in kept.items())
+    network = load_trained(str(whole)).network.state_dict()
+    assert all(
+        torch.equal(value, kept[f"network.{name}"]) for name, value in network.items() if f"network.{name}" in kept
+    )
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        at_step(patch, 12, cut_power)
+        run(tmp_path / "cut", *QUICK, average)
+    before = content(next((tmp_path / "cut").glob("*/*/*/seed*")))
+    assert any(
+        not torch.equal(value, before["state_dict"][name]) for name, value in before["current_model_state"].items()
+    )
+    assert_same_run(run(tmp_path / "cut", *QUICK, average), whole)
+
+
 def test_fresh_starts_over(reference, tmp_path, capsys):
     copy = tmp_path / reference.relative_to(reference.parents[3])
     shutil.copytree(reference, copy)

@@ -11,19 +11,19 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from io import BytesIO
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from rscnet import __version__, records
+from rscnet import __version__
 from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.data.datamodule import PeopleDataModule
 from rscnet.data.plan import BatchKey
 from rscnet.errors import UserError
 from rscnet.failures import guarded
+from rscnet.files import write_atomically
 from rscnet.learning.base import learning_rate_factor
 from rscnet.learning.rscnet import RSCNetModule
 from rscnet.losses.posed import pose_bodies
@@ -130,9 +130,7 @@ def main() -> None:
     train(module, features, targets, arguments.epochs, arguments.batch, arguments.rate)
     state = {f"network.{name}": value for name, value in module.network.state_dict().items()}
     record = {"config": plain, "version": __version__}
-    file = BytesIO()
-    torch.save({"state_dict": state, "rscnet": record}, file)
-    records.write_bytes(arguments.output, file.getvalue())
+    write_atomically(arguments.output, lambda file: torch.save({"state_dict": state, "rscnet": record}, file))
     print(f"written: {arguments.output}")
 
 

@@ -10,9 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
-
 from rscnet.body.licensed import EXTRAS, GENDERS, MEAN_FILE, SMPL_SOURCE, UV_PATTERN, SmplFolder, read_model
+from rscnet.data.npz import write_npz
 from rscnet.errors import UserError
 from rscnet.failures import guarded
 
@@ -31,9 +30,8 @@ def convert(folder: Path, out: Path) -> list[Path]:
     written = []
     for gender, path in found.items():
         arrays, target = read_model(path), out / f"SMPL_{gender.upper()}.npz"
-        partial = target.with_suffix(".partial.npz")
-        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
-        written.append(partial.replace(target))
+        write_npz(target, arrays)
+        written.append(target)
     for pattern in (*map(re.escape, (*EXTRAS, MEAN_FILE)), UV_PATTERN):
         source = files.find(pattern)
         if source is not None and source.resolve() != (target := out / source.name).resolve():

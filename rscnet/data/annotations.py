@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from rscnet.data.npz import write_npz
 from rscnet.errors import UserError
 from rscnet.joints import ANNOTATION_24, OPENPOSE_25, SMPL_24
 from rscnet.pickles import ARRAYS, npz_member, reason_of, value_of
@@ -78,11 +78,8 @@ def write_annotations(path: Path, fields: Mapping[str, np.ndarray]) -> None:
     """
     known = {name: np.asarray(values) for name, values in fields.items() if name in (*TEXTS, *ROWS)}
     _check_rows(known, path)
-    partial = path.with_suffix(".partial.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, **fields)  # type: ignore[arg-type]
-        os.replace(partial, path)
+        write_npz(path, fields)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 

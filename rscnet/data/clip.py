@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from io import BytesIO
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from rscnet.data.npz import read_npz
+from rscnet.data.npz import read_npz, write_npz
 from rscnet.errors import UserError
-from rscnet.files import write_atomically
 from rscnet.structures import TensorStruct
 from rscnet.temporal.track import Track
 
@@ -54,10 +51,9 @@ def write_clip(path: Path, clip: Clip) -> None:
         UserError: a folder that cannot be written.
     """
     tensors = {name: attrgetter(name)(clip) for name in _ARRAYS}
-    buffer = BytesIO()
-    np.savez(buffer, **{name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None})
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items() if tensor is not None}
     try:
-        write_atomically(path, lambda file: file.write_bytes(buffer.getvalue()))
+        write_npz(path, arrays, compressed=False)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); see paths.cache") from None
 

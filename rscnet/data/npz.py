@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.pickles import reason_of
 
 
@@ -40,3 +41,18 @@ def read_npz(
     except Exception as error:  # zip, header and compression fail each in their own way
         reason = error.strerror if isinstance(error, OSError) and error.strerror else reason_of(error)
         raise UserError(f"{path}: cannot be read ({reason}); expected {expected}") from None
+
+
+def write_npz(path: Path, arrays: Mapping[str, np.ndarray], compressed: bool = True) -> None:
+    """Writes named arrays, the file whole or not at all.
+
+    Raises:
+        OSError: a folder that cannot be written.
+    """
+    save = np.savez_compressed if compressed else np.savez
+
+    def write(file: Path) -> None:
+        with open(file, "wb") as handle:  # numpy would add .npz to another name
+            save(handle, **arrays)  # type: ignore[arg-type]
+
+    write_atomically(path, write)

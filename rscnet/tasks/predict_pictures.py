@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -17,8 +15,8 @@ from rscnet.console import say
 from rscnet.data.boxes import BoxFile, PersonBox, overhangs
 from rscnet.data.degradations import resize
 from rscnet.data.images import SUFFIXES, Picture, crop_square, read_image
+from rscnet.data.npz import write_npz
 from rscnet.errors import UserError
-from rscnet.files import write_atomically
 from rscnet.person import PersonPrediction
 from rscnet.predictor import Photo, Predictor
 from rscnet.render.export import write_glb, write_obj
@@ -165,9 +163,7 @@ class PredictionJob:
             write_obj(folder / OBJ, mesh)
             write_glb(folder / GLB, mesh)
             written = [OBJ, GLB]
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **person.arrays())  # type: ignore[arg-type]
-        write_atomically(folder / PARAMETERS, lambda file: file.write_bytes(buffer.getvalue()))
+        write_npz(folder / PARAMETERS, person.arrays())
         return [*pictures, *written, PARAMETERS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from rscnet.config.build import build
 from rscnet.config.schema import RunConfig
 from rscnet.console import say
 from rscnet.data.boxes import box_problem
+from rscnet.data.npz import write_npz
 from rscnet.errors import UserError
-from rscnet.files import write_atomically
 from rscnet.predictor import Predictor
 from rscnet.render.scene import Renderer, TextureMap
 from rscnet.tasks.predict_texture import TEXTURE, texturer_for, write_png
@@ -172,9 +171,7 @@ def _write_person(
     output: Path, person: PersonMotion, predictor: Predictor, texture: TextureMap | None
 ) -> dict[str, Any]:
     folder = output / f"person_{person.id}"
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **person.arrays(predictor.body))  # type: ignore[arg-type]
-    write_atomically(folder / MOTION, lambda file: file.write_bytes(buffer.getvalue()))
+    write_npz(folder / MOTION, person.arrays(predictor.body))
     files = [MOTION, *person.write_animations(folder, predictor.body, texture)]
     if texture is not None:
         write_png(folder / TEXTURE, texture.as_bytes())

@@ -6,7 +6,7 @@ import difflib
 import os
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError, model_validator
 
 from rscnet.config.stages import stage_problem
 from rscnet.config.trainer import trainer_problem
@@ -187,6 +187,7 @@ class RunConfig(Strict):
     seed: int = Field(ge=0)
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
+    stage_epochs: dict[str, PositiveFloat]
     people: People
     clips: Clips
     encoder: EncoderSize

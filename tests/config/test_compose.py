@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from rscnet.config.compose import compose
+from rscnet.errors import UserError
 
 
 @pytest.mark.parametrize(("words", "precision"), [([], "32-true"), (["trainer.accelerator=gpu"], "bf16-mixed")])
@@ -12,3 +13,21 @@ def test_a_gpu_that_is_not_used_does_not_decide_the_precision(monkeypatch, words
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     assert (compose(["preset=cpu", *words]).trainer.model_extra or {})["precision"] == precision
+
+
+def test_a_preset_shares_pictures_between_stages_and_leaves_full_resolution_alone():
+    def epochs(*words: str) -> list[float]:
+        return [stage["epochs"] for stage in compose(list(words)).plain()["curriculum"]["stages"].values()]
+
+    assert epochs("preset=paper") == epochs("preset=cpu64") == [0.5, 0.5, 0.5, 1.0]
+    assert epochs("preset=cpu", "stage_epochs.stage3=2") == [0.1, 0.2, 0.4, 2]
+    assert epochs("preset=cpu", "curriculum.stages.stage0.epochs=3") == [3, 0.2, 0.4, 1.4]
+    assert epochs("preset=cpu", "experiment=hr_baseline") == [10]
+
+
+@pytest.mark.parametrize(
+    ("word", "field"), [("stage_epochs.stage1=0", "stage_epochs.stage1"), ("stage_epochs.stage9=1", "stage9")]
+)
+def test_impossible_stage_epochs_are_one_line(word, field):
+    with pytest.raises(UserError, match=field):
+        compose([word])

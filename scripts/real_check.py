@@ -4,6 +4,9 @@ Each annotated person is cut out, brought down to every size as a distant camera
 from that alone; distances are in percent of the longer side of the person's box.
 
     python scripts/real_check.py <annotations.json> <folder of photographs> [checkpoint ...] [--output <folder>]
+
+Pictures show the bodies on the photographs, and alone for photographs that `--plain` names, such as those whose licence
+forbids passing on what is made of them.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ from rscnet.trained import load_trained
 MEAN_POSE = "mean_pose"
 COCO_FROM_TRAINING = index_map(COCO_17, TRAINING_49)
 CELL = 192
+PLAIN = 243  # grey value of the ground under bodies that are shown without their photograph
 
 
 @dataclass(frozen=True)
@@ -49,28 +53,35 @@ class Person:
     keypoints: Float[np.ndarray, "17 2"]
     labelled: np.ndarray
     box_share: float  # longer side of the box over the side of the crop
+    plain: bool = False  # pictures of results leave the photograph out
 
     @property
     def side(self) -> int:
         return self.crop.shape[0]
 
 
-def find_people(annotations: str, folder: str, predictor: Predictor, least: int) -> list[Person]:
-    """People with at least `least` labelled joints on the photographs of a folder.
+def find_people(
+    annotations: str, folder: str, predictor: Predictor, least: int, plain: Sequence[str] = ()
+) -> list[Person]:
+    """People with at least `least` labelled joints on the photographs of a folder; `plain` names files that pictures of
+    results may not show.
 
     Raises:
-        UserError: nobody is there, or `least` is below 1.
+        UserError: nobody is there, `least` is below 1, or `plain` names a file that is not there.
     """
     if least < 1:
         raise UserError(f"--least: expected 1 or more labelled joints, got {least}")
-    boxes, people = BoxFile(annotations), []
-    for path in list_images(folder):
+    boxes, people, paths = BoxFile(annotations), [], list_images(folder)
+    if missing := set(plain) - {path.name for path in paths}:
+        raise UserError(f"--plain: {', '.join(sorted(missing))}: no such photograph in {folder}")
+    for path in paths:
         entry = boxes.of(path)
         if entry is None:
             continue
         picture = read_image(path)
         entry.check(picture.shape[1], picture.shape[0])
-        people += [cut_out(path, picture, person, predictor) for person in entry.people if labelled(person) >= least]
+        found = [cut_out(path, picture, person, predictor) for person in entry.people if labelled(person) >= least]
+        people += [dataclasses.replace(person, plain=path.name in plain) for person in found]
     if not people:
         raise UserError(f"{annotations}: no person with {least} labelled keypoints on a picture of {folder}")
     return people
@@ -111,9 +122,9 @@ def evaluate(
             error = float(mpjpe(predicted[None, seen], truth[None, seen])) / person.box_share
             errors.append(error)
             hits.append(float(pck(predicted[None], truth[None], threshold * person.box_share, seen[None])))
-            cells[person.name, size] = overlay(
-                resize(small, CELL), [found.mesh(predictor.faces, crop=(0, 0, CELL))], opacity=0.75
-            )
+            ground = np.full((CELL, CELL, 3), PLAIN, np.uint8) if person.plain else resize(small, CELL)
+            mesh = found.mesh(predictor.faces, crop=(0, 0, CELL))
+            cells[person.name, size] = overlay(ground, [mesh], opacity=1.0 if person.plain else 0.75)
             labels[person.name, size] = f"{small.shape[0]} px: {100 * error:.1f} %"
         table[size] = {"error": 100 * float(np.mean(errors)), "pck": 100 * float(np.mean(hits))}
     order = [(person.name, size) for person in people for size in sizes]
@@ -160,6 +171,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 96, 52, 32, 24])
     parser.add_argument("--threshold", type=float, default=0.1, help="of PCK, as a share of the box's longer side")
     parser.add_argument("--least", type=int, default=6, help="labelled joints that a person must have")
+    parser.add_argument("--plain", nargs="+", default=[], help="photographs that pictures leave out, by file name")
     parser.add_argument("--no-mirror", dest="mirror", action="store_false", help="do not see crops in a mirror too")
     parser.add_argument("--no-focus", dest="focus", action="store_false", help="do not see crops again, blurred around")
     parser.add_argument("--no-reframe", dest="reframe", action="store_false", help="see crops in one frame only")
@@ -170,7 +182,7 @@ def main() -> None:
         for label, name in labelled_checkpoints(arguments.checkpoints).items()
     }
     first = next(iter(predictors.values()))
-    people = find_people(arguments.annotations, arguments.photographs, first, arguments.least)
+    people = find_people(arguments.annotations, arguments.photographs, first, arguments.least, arguments.plain)
     predictors[MEAN_POSE] = mean_pose(first)
     tables = {}
     for name, predictor in predictors.items():

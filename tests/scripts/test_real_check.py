@@ -10,7 +10,7 @@ from tiny_checkpoint import write_checkpoint
 from rscnet.errors import UserError
 from rscnet.joints import COCO_17, TRAINING_49, index_map
 from rscnet.predictor import Predictor
-from scripts.real_check import Person, evaluate, find_people, labelled_checkpoints, main, mean_pose
+from scripts.real_check import PLAIN, Person, evaluate, find_people, labelled_checkpoints, main, mean_pose
 
 COCO = Path(__file__).parents[1] / "data" / "coco"
 ANNOTATIONS = COCO / "person_keypoints_785.json"
@@ -57,6 +57,22 @@ def test_errors_are_shares_of_the_box(predictor):
         table, pictures, labels = evaluate(still, [person], [64], threshold)
         assert table[64]["error"] == pytest.approx(10.0, abs=1e-3) and table[64]["pck"] == share
     assert len(pictures) == 1 and labels == ["64 px: 10.0 %"]
+
+
+def test_a_photograph_that_may_not_be_passed_on_is_not_in_the_picture(predictor):
+    name = "000000000785.jpg"
+    [person] = find_people(str(ANNOTATIONS), str(COCO), predictor, least=6, plain=[name])
+    _, [plain], labels = evaluate(predictor, [person], [64], 0.1)
+    _, [photograph], same = evaluate(predictor, find_people(str(ANNOTATIONS), str(COCO), predictor, 6), [64], 0.1)
+    assert labels == same
+    body = (plain != PLAIN).any(-1)
+    assert 0.02 < body.mean() < 0.9
+    assert (photograph != PLAIN).any(-1)[~body].mean() > 0.9
+
+
+def test_plain_names_a_photograph_that_is_there(predictor):
+    with pytest.raises(UserError, match=r"--plain: 785\.jpg: no such photograph in .*coco"):
+        find_people(str(ANNOTATIONS), str(COCO), predictor, least=6, plain=["785.jpg"])
 
 
 def test_command_writes_table_and_pictures(weights, tmp_path, monkeypatch, capsys):

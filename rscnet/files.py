@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+SHIPPED = Path(__file__).resolve().parent / "weights"  # of the package, found by name
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Write beside the target and rename, so that no reader ever sees half a file."""

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from rscnet import __version__
 from rscnet.body.model import BodyModel
 from rscnet.callbacks.checkpoints import BEST, LAST
-from rscnet.config.build import build
+from rscnet.config.build import build_saved
 from rscnet.errors import UserError
+from rscnet.files import SHIPPED
 from rscnet.models.checkpoint import Allowed, absent_parts, load_strict, load_weights, matches
 from rscnet.models.features import ReIDNet
 from rscnet.models.official import import_state
@@ -28,7 +29,6 @@ from rscnet.models.texglo import TexGlo
 from rscnet.resolution import ResolutionSet
 from rscnet.structures import Prediction
 
-SHIPPED = Path(__file__).resolve().parent / "weights"
 BODIES, TEXTURES, FEATURES, TEMPORAL = (
     "",
     "texture",
@@ -152,8 +152,8 @@ def load_trained(name: str, smpl: str | None = None, key: str = "checkpoint") ->
     """
     path = find(name, key=key)
     state, config = read(path)
-    body = build(_on_this_machine(config["body"], smpl), "body")
-    network = build(_on_this_machine(config["model"]["network"], smpl), "model.network")
+    body = build_saved(_on_this_machine(config["body"], smpl), "body")
+    network = build_saved(_on_this_machine(config["model"]["network"], smpl), "model.network")
     if not isinstance(network, RSCNet):
         kind = type(network).__name__
         raise PredictsNoBodies(f"{path}: holds a {kind} (experiment={config.get('name')}), which predicts no bodies")
@@ -169,7 +169,7 @@ def load_texture(name: str, smpl: str | None = None, key: str = "checkpoint") ->
     """
     path = find(name, TEXTURES, key)
     network, config = _rebuilt(path, TexGlo)
-    return TrainedTexture(network, build(_on_this_machine(config["body"], smpl), "body"), config, path)
+    return TrainedTexture(network, build_saved(_on_this_machine(config["body"], smpl), "body"), config, path)
 
 
 def feature_network(name: str) -> ReIDNet:
@@ -183,7 +183,7 @@ def feature_network(name: str) -> ReIDNet:
 
 def _rebuilt(path: Path, kind: type[_Network]) -> tuple[_Network, dict[str, Any]]:
     state, config = read(path)
-    network = build(config["model"]["network"], "model.network")
+    network = build_saved(config["model"]["network"], "model.network")
     if not isinstance(network, kind):
         found = type(network).__name__
         raise UserError(f"{path}: holds a {found} (experiment={config.get('name')}); expected a {kind.__name__}")

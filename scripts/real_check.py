@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("photographs", help="folder or picture")
     parser.add_argument("checkpoints", nargs="*", default=["rsc_small", "hr_small"])
     parser.add_argument("--sizes", type=int, nargs="+", default=[224, 96, 52, 32, 24])
+    parser.add_argument("--smpl", help="folder of the licensed body files, for networks trained with them")
     parser.add_argument("--threshold", type=float, default=0.1, help="of PCK, as a share of the box's longer side")
     parser.add_argument("--least", type=int, default=6, help="labelled joints that a person must have")
     parser.add_argument("--plain", nargs="+", default=[], help="photographs that pictures leave out, by file name")
@@ -177,8 +178,11 @@ def main() -> None:
     parser.add_argument("--no-reframe", dest="reframe", action="store_false", help="see crops in one frame only")
     parser.add_argument("--output", type=Path, default=Path("outputs/real_check"))
     arguments = parser.parse_args()
+    if min(arguments.sizes) < 1:
+        raise UserError(f"--sizes: expected 1 or more pixels each, got {min(arguments.sizes)}")
+    looks = {"mirror": arguments.mirror, "focus": arguments.focus, "reframe": arguments.reframe}
     predictors = {
-        label: Predictor(load_trained(name), mirror=arguments.mirror, focus=arguments.focus, reframe=arguments.reframe)
+        label: Predictor(load_trained(name, arguments.smpl), **looks)
         for label, name in labelled_checkpoints(arguments.checkpoints).items()
     }
     first = next(iter(predictors.values()))
@@ -196,9 +200,7 @@ def main() -> None:
         {
             "people": [person.name for person in people],
             "threshold": arguments.threshold,
-            "mirror": arguments.mirror,
-            "focus": arguments.focus,
-            "reframe": arguments.reframe,
+            **looks,
             "methods": tables,
         },
     )

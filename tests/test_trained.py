@@ -1,10 +1,12 @@
 """Weights are found, rebuilt from the configuration that they carry, and never loaded by halves."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from licensed_smpl import write_smpl
+from safetensors.torch import save_file
 from tiny_checkpoint import write_checkpoint
 
 from rscnet.body.assets import load_embedded
@@ -140,3 +142,19 @@ def test_a_part_is_missing_as_a_whole_or_not_at_all(dense, weights, tmp_path):
 def test_what_a_start_does_not_hold_must_be_allowed(dense):
     with pytest.raises(UserError, match=r"missing: regressor\."):
         initialise(network("hr_baseline"), str(dense), {"missing": [], "unexpected": ["*"]})
+
+
+def test_a_weights_file_names_networks_and_bodies_only(tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text("raise RuntimeError('code ran')\ndef f(*_): ...")
+    monkeypatch.chdir(tmp_path)
+    for node in (
+        {"_target_": "rscnet.learning.external.ExternalModule", "callable": "evil:f"},
+        {"_target_": "rscnet.models.rscnet.build_rscnet", "encoder": {"_target_": "rscnet.trained.feature_network"}},
+        {"_target_": "rscnet.models.rscnet.build_rscnet", "head": {"_target_": "pytorch_lightning.Trainer"}},
+        {"_target_": "rscnet.models.resnet.re.compile"},
+    ):  # fmt: skip
+        body = {"_target_": "rscnet.body.model.embedded_body"}
+        record = json.dumps({"config": {"name": "rsc_full", "body": body, "model": {"network": node}}})
+        save_file({"weight": torch.zeros(1)}, "x.safetensors", {"rscnet": record})
+        with pytest.raises(UserError, match=r"^model\.network.* is not allowed; expected a class of rscnet\.models"):
+            load_trained("x.safetensors")

@@ -13,8 +13,10 @@ from hydra.utils import instantiate
 
 from rscnet.errors import UserError
 
-# A checkpoint carries its configuration, so nothing but classes of these packages may be called, whatever it says
+# Nothing but classes of these packages may be called, whatever a configuration says
 ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning.", "torchmetrics.", "albumentations.")
+# weights files carry their configuration: of these a network and its body may be made, by whoever wrote the file
+SAVED_PREFIXES = ("rscnet.models.", "rscnet.body.", "rscnet.render.light.", "torch.nn.")
 # and these functions: others write files, or call what they are told to
 FACTORIES = (
     "rscnet.body.model.embedded_body",
@@ -51,37 +53,42 @@ def locate(target: str) -> Any:
     raise UserError(f"cannot import '{target}': there is no module '{parts[0]}'")
 
 
-def forbidden(target: object) -> str | None:
+def forbidden(target: object, packages: tuple[str, ...] = ALLOWED_PREFIXES) -> str | None:
     """Why a `_target_` may not be called, or None."""
-    if str(target).startswith(ALLOWED_PREFIXES) and _makes_components(str(target)):
+    if str(target).startswith(packages) and _makes_components(str(target), packages):
         return None
-    packages = ", ".join(prefix + "*" for prefix in ALLOWED_PREFIXES)
-    return f"'{target}' is not allowed; expected a class of {packages}, or one of {', '.join(FACTORIES)}"
+    classes, functions = ", ".join(prefix + "*" for prefix in packages), ", ".join(_factories(packages))
+    return f"'{target}' is not allowed; expected a class of {classes}, or one of {functions}"
 
 
-def _makes_components(target: str) -> bool:
+def _factories(packages: tuple[str, ...]) -> list[str]:
+    return [name for name in FACTORIES if name.startswith(packages)]
+
+
+def _makes_components(target: str, packages: tuple[str, ...]) -> bool:
     """Whether a name leads to a class of an allowed package, not through one to what it imports, or to a factory."""
     try:
         found = locate(target)
     except UserError:  # no such thing: whoever builds it says so
         return True
-    return target in FACTORIES or (inspect.isclass(found) and f"{found.__module__}.".startswith(ALLOWED_PREFIXES))
+    is_own = inspect.isclass(found) and f"{found.__module__}.".startswith(packages)
+    return target in _factories(packages) or is_own
 
 
-def check_targets(node: Any, path: str = "") -> None:
-    """Refuses a `_target_` outside the packages that configurations may name.
+def check_targets(node: Any, path: str = "", packages: tuple[str, ...] = ALLOWED_PREFIXES) -> None:
+    """Refuses a `_target_` outside the packages that may be named.
 
     Raises:
         UserError: names the key and the target.
     """
     if isinstance(node, Mapping):
-        if "_target_" in node and (problem := forbidden(node["_target_"])):
+        if "_target_" in node and (problem := forbidden(node["_target_"], packages)):
             raise UserError(f"{path or 'config'}._target_: {problem}")
         for key, child in node.items():
-            check_targets(child, f"{path}.{key}" if path else str(key))
+            check_targets(child, f"{path}.{key}" if path else str(key), packages)
     elif isinstance(node, list | tuple):
         for i, child in enumerate(node):
-            check_targets(child, f"{path}[{i}]")
+            check_targets(child, f"{path}[{i}]", packages)
 
 
 def build(node: Mapping[str, Any], path: str = "", **arguments: Any) -> Any:
@@ -109,6 +116,16 @@ def build(node: Mapping[str, Any], path: str = "", **arguments: Any) -> Any:
             cause = cause.__cause__
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"{path or node.get('_target_')}: cannot be built: {reason}") from error
+
+
+def build_saved(node: Mapping[str, Any], path: str) -> Any:
+    """The network or body that a weights file describes, which may name nothing else.
+
+    Raises:
+        UserError: as `build`.
+    """
+    check_targets(node, path, SAVED_PREFIXES)
+    return build(node, path)
 
 
 def _call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

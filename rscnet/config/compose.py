@@ -47,8 +47,21 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("precision", automatic_precision, replace=True)
 
 
+def _require_configuration() -> None:
+    if not CONFIG_DIR.is_dir():
+        raise UserError(
+            f"{CONFIG_DIR}: missing: the configuration lies beside the package, in the checkout; "
+            "install rscnet from there with pip install -e <folder>"
+        )
+
+
 def experiments() -> dict[str, str]:
-    """Names of the experiments with the first comment line of each file."""
+    """Names of the experiments with the first comment line of each file.
+
+    Raises:
+        UserError: an installation without configuration.
+    """
+    _require_configuration()
     found = {}
     for path in sorted((CONFIG_DIR / "experiment").glob("*.yaml")):
         comments = [line[1:].strip() for line in path.read_text().splitlines() if line.startswith("# ")]
@@ -71,6 +84,7 @@ def compose(overrides: Sequence[str]) -> RunConfig:
 
 def compose_tree(overrides: Sequence[str], resolve: bool = True) -> dict[str, Any]:
     """The composed tree, before validation."""
+    _require_configuration()
     register_resolvers()
     words = [_verbatim_path(word) for word in overrides]
     chosen = any(word.lstrip("+").startswith("preset=") for word in words)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from rscnet.config.schema import RunConfig
+from rscnet.files import SHIPPED
 
 SCIENCE = (
     "image_size", "init_from", "init_allow", "data", "body", "resolution", "degradation", "augmentation", "model",
@@ -25,7 +26,8 @@ WITHOUT_EFFECT = frozenset(
     {"cache_dir", "shard_size", "folder", "workers", "eval", "eval_batch_size", "val", "test", "protocol", "skip_bad"}
 )
 
-# what decides the figures of a measurement beside the weights; weights count by the name that they are given by
+# what decides the figures of a measurement beside the weights; files of weights count by the name that they are given
+# by, shipped ones by what they hold too, for another version of rscnet may have others of that name
 MEASURED = ("name", "checkpoint", "init_from", "body", "degradation", "external", "texglo", "temporal", "evaluation")
 
 # switches that came later, and their values that change nothing (null never does): with these, runs from before are
@@ -50,6 +52,7 @@ def science(config: RunConfig) -> dict[str, Any]:
 def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The same of a plain configuration, which may be an older one that lacks keys."""
     chosen = {key: _without(plain.get(key)) for key in SCIENCE}
+    chosen["init_from"] = _weights(plain.get("init_from"))
     chosen["data"].pop("seed", None)  # the run's own seed; those of sources are part of the data
     chosen["precision"] = plain["trainer"].get("precision")
     chosen |= {key: plain["trainer"][key] for key, off in STEPS.items() if plain["trainer"].get(key) not in off}
@@ -68,6 +71,12 @@ def portable(plain: dict[str, Any]) -> dict[str, Any]:
 def portable_words(words: Sequence[str]) -> str:
     """The words of a command without those that name one machine's folders."""
     return " ".join(word for word in words if not word.startswith("paths."))
+
+
+def _weights(name: str | None) -> str | list[str] | None:
+    """A name of weights, with a digest of what they are where they ship."""
+    path = {path.stem: path for path in SHIPPED.rglob("*.safetensors")}.get(str(name))
+    return name if path is None else [path.stem, hashlib.blake2b(path.read_bytes(), digest_size=5).hexdigest()]
 
 
 def _without(node: Any) -> Any:
@@ -93,6 +102,8 @@ def measurement(config: RunConfig) -> str:
     """Digest of what decides the figures of a measurement."""
     plain, split = config.plain(), config.evaluation.split
     chosen = {key: plain[key] for key in MEASURED} | {"model": config.model.target, "sizes": config.resolution.eval}
+    chosen |= {key: _weights(plain[key]) for key in ("checkpoint", "init_from")}
+    chosen["rivals"] = {label: _weights(name) for label, name in plain["evaluation"]["rivals"].items()}
     chosen["precision"] = plain["trainer"].get("precision")
     people = plain["data"].get(split)
     if isinstance(people, dict):

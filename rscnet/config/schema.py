@@ -184,7 +184,7 @@ class RunConfig(Strict):
     card: Card | None
     preset: str
     task: Component
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**32)
     fresh: bool
     image_size: int = Field(ge=32, multiple_of=2)
     stage_epochs: dict[str, PositiveFloat]

@@ -51,6 +51,21 @@ def other_pictures(path: str | Path) -> list[Path]:
     return sorted(file for file in files if file.suffix.lower() in OTHERS)
 
 
+def is_still(path: Path) -> bool:
+    """Whether a file is one picture, by its name or, whatever its name, by what it holds."""
+    kind = path.suffix.lower()
+    if kind in SUFFIXES or (kind in OTHERS and kind != ".gif"):
+        return True
+    formats = {Image.registered_extensions().get(suffix) for suffix in (*SUFFIXES, *OTHERS)}
+    try:
+        with Image.open(path) as picture:  # Pillow opens MPEG too, and cannot read it
+            return picture.format in formats and getattr(picture, "n_frames", 1) == 1
+    except Image.DecompressionBombError:
+        return True
+    except _DAMAGED:
+        return False
+
+
 def in_order(name: str) -> tuple[list[str | int], str]:
     """What sorts names so that frame2 comes before frame10."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))], name

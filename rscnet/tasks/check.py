@@ -72,8 +72,8 @@ def run(config: RunConfig) -> None:
         say(str(estimate(module.network, config.image_size, data.epochs)))
     elif isinstance(module, TexGloModule):
         require_judges(config)
-    if isinstance(data.train, SyntheticPeople):
-        _check_disk(config, len(data.train))
+    sets = [one for one in sources_of(data.train).values() if isinstance(one, SyntheticPeople)]
+    _check_disk(config, sum(one.unrendered() for one in sets))
     _check_processes(plain["trainer"], data)
     say("everything is in place")
 

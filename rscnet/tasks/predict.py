@@ -80,8 +80,8 @@ def run(config: RunConfig) -> None:
 
 
 def _predictor(config: RunConfig, mirror: bool = False, focus: bool = False, reframe: bool = False) -> Predictor:
-    asked = (config.trainer.model_extra or {}).get("accelerator")
-    device = {"cpu": "cpu", "gpu": "cuda", "cuda": "cuda"}.get(str(asked), "auto")
+    asked = str((config.trainer.model_extra or {}).get("accelerator") or "auto")
+    device = "cuda" if asked == "gpu" else asked
     onnx = Path(config.paths.cache) / "onnx" if config.prediction.runtime == "onnx" else None
     return Predictor.from_checkpoint(
         str(config.checkpoint),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from rscnet.config.build import build
+from rscnet.config.build import build_saved
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import load_strict
 from rscnet.models.temporal import TemporalRefiner
@@ -27,7 +27,7 @@ class Learned:
     def __init__(self, checkpoint: str) -> None:
         path = find(checkpoint, TEMPORAL, "temporal.checkpoint")
         state, config = read(path)
-        network = build(config["model"]["network"], "model.network")
+        network = build_saved(config["model"]["network"], "model.network")
         if not isinstance(network, TemporalRefiner):
             raise UserError(
                 f"temporal.checkpoint: {path} holds a {type(network).__name__} (experiment={config.get('name')}); "

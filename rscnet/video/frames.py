@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from rscnet.data.images import SUFFIXES, Picture, list_images, read_image
+from rscnet.data.images import Picture, is_still, list_images, read_image
 from rscnet.errors import UserError
 
 
@@ -161,7 +161,7 @@ def is_video(path: str | Path, fps: float | None) -> bool:
     path = Path(path)
     if path.is_dir():
         return fps is not None
-    return path.suffix.lower() not in SUFFIXES
+    return not is_still(path)
 
 
 def open_video(path: str | Path, fps: float | None = None) -> Video:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rscnet.config.compose import compose
+from rscnet.config.compose import compose, experiments
 from rscnet.errors import UserError
 
 
@@ -26,8 +26,20 @@ def test_a_preset_shares_pictures_between_stages_and_leaves_full_resolution_alon
 
 
 @pytest.mark.parametrize(
-    ("word", "field"), [("stage_epochs.stage1=0", "stage_epochs.stage1"), ("stage_epochs.stage9=1", "stage9")]
+    ("word", "field"),
+    [
+        ("stage_epochs.stage1=0", "stage_epochs.stage1"),
+        ("stage_epochs.stage9=1", "stage9"),
+        ("seed=4294967296", "seed: "),
+    ],
 )
-def test_impossible_stage_epochs_are_one_line(word, field):
+def test_impossible_values_are_one_line(word, field):
     with pytest.raises(UserError, match=field):
         compose([word])
+
+
+def test_an_installation_without_configuration_says_how_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr("rscnet.config.compose.CONFIG_DIR", tmp_path / "conf")
+    for command in (experiments, lambda: compose([])):
+        with pytest.raises(UserError, match=r"conf: missing: .*pip install -e"):
+            command()

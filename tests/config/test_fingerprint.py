@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rscnet.config import fingerprint
 from rscnet.config.compose import compose
 from rscnet.config.fingerprint import digest, measurement, run_folder, science, science_of
 
@@ -112,3 +113,20 @@ def test_a_measurement_is_another_one_where_its_figures_may_be_others(word, same
     assert (measurement(compose([*RSC, word])) == measurement(compose(RSC))) is same
     looks = [*RSC, "evaluation.looks=predict"]
     assert measurement(compose([*looks, "prediction.mirror=false"])) != measurement(compose(looks))
+
+
+def test_shipped_weights_count_by_what_they_hold(monkeypatch, tmp_path):
+    def found() -> tuple[str, str, str]:
+        started, rival = compose([*RSC, "init_from=hr"]), compose([*RSC, "+evaluation.rivals.old=hr"])
+        return digest(science(started)), measurement(compose([*RSC, "checkpoint=hr"])), measurement(rival)
+
+    monkeypatch.setattr(fingerprint, "SHIPPED", tmp_path)
+    named = found()
+    (tmp_path / "hr.safetensors").write_bytes(b"1")
+    first = found()
+    (tmp_path / "hr.safetensors").write_bytes(b"2")
+    second = found()
+    (tmp_path / "other.safetensors").write_bytes(b"3")
+    assert found() == second
+    for figures in zip(named, first, second, strict=True):
+        assert len(set(figures)) == 3

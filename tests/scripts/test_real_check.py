@@ -44,6 +44,12 @@ def test_people_without_labels_cannot_be_asked_for(predictor):
         find_people(str(ANNOTATIONS), str(COCO), predictor, least=0)
 
 
+def test_sizes_are_pixels(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["real_check.py", str(ANNOTATIONS), str(COCO), "--sizes", "64", "0"])
+    with pytest.raises(SystemExit, match="error: --sizes: expected 1 or more pixels each, got 0"):
+        main()
+
+
 def test_errors_are_shares_of_the_box(predictor):
     still = mean_pose(predictor)
     crop = np.full((64, 64, 3), 128, np.uint8)

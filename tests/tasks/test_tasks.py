@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -153,3 +154,13 @@ def test_a_start_that_does_not_fit_is_one_line(dense, tmp_path, capsys):
     words = ["experiment=rsc_full", f"init_from={dense}", f"paths.output={tmp_path}"]
     line = failure(capsys, *words)
     assert "weights do not fit" in line
+
+
+def test_check_asks_for_room_for_people_of_all_sets_who_are_not_rendered_yet(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4e9))
+    mixed = ["experiment=hr_baseline", "preset=smoke", "task=check", "data=synthetic_mix", f"paths.cache={tmp_path}"]
+    with pytest.raises(SystemExit):
+        main(mixed)
+    assert f"paths.cache: {tmp_path} has 4.0 GB free, the cache may need 5.9 GB" in capsys.readouterr().err
+    main([*mixed, "data.train.sources.wide=null", "data.train.sources.crowded.a=null"])
+    assert "everything is in place" in capsys.readouterr().out

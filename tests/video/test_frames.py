@@ -126,6 +126,13 @@ def test_folders_of_frames(tmp_path: Path) -> None:
 def test_what_counts_as_a_video(tmp_path: Path) -> None:
     assert not is_video("a.JPG", None) and is_video("a.mov", None)
     assert is_video(tmp_path, 25.0) and not is_video(tmp_path, None)
+    picture = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+    picture.save(tmp_path / "nameless", "JPEG")
+    picture.save(tmp_path / "still.gif")
+    picture.save(tmp_path / "moving.gif", save_all=True, append_images=[Image.new("RGB", (8, 8), "red")])
+    (tmp_path / "stream.mpg").write_bytes(b"\0\0\1\xb3" + bytes(64))  # Pillow opens these, and cannot read them
+    kinds = {"nameless": False, "still.gif": False, "moving.gif": True, "stream.mpg": True, "a.heic": False}
+    assert {name: is_video(tmp_path / name, None) for name in kinds} == kinds
 
 
 def test_a_writer_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:

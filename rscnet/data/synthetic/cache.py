@@ -141,21 +141,30 @@ class ShardCache:
             f"delete this folder, it will be rendered again"
         )
 
+    def missing(self, length: int) -> int:
+        """How many records the files that the first `length` records lack hold."""
+        return len(self._missing(length)) * self.shard_size
+
+    def _missing(self, length: int) -> list[int]:
+        return [shard for shard in self._shards(length) if not self.path(shard).exists()]
+
+    def _shards(self, length: int) -> range:
+        return range(-(-length // self.shard_size))
+
     def prepare(self, recorder: Recorder, length: int, workers: int) -> None:
         """Render whatever is missing of the first `length` records, by `workers` processes (0 or 1: in this one).
 
         Raises:
             UserError: the folder cannot be written, a shard in it is damaged or cannot be opened, or a process died.
         """
-        wanted = range(-(-length // self.shard_size))
-        if not all(self.path(shard).exists() for shard in wanted):
+        if self._missing(length):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with self._locked():
                     (self.folder / "settings.json").write_text(self._described)
                     for abandoned in self.folder.glob("*.tmp"):
                         abandoned.unlink()
-                    self._render([s for s in wanted if not self.path(s).exists()], recorder, workers)
+                    self._render(self._missing(length), recorder, workers)
             except OSError as error:
                 raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error
             except BrokenProcessPool:
@@ -164,7 +173,7 @@ class ShardCache:
                     f"{self.folder}: one of {workers} processes that render people died, often for want of memory; "
                     f"use fewer, such as ++data.{split}.workers=1; the same command goes on where they stopped"
                 ) from None
-        for shard in wanted:
+        for shard in self._shards(length):
             self._mapped(shard)
 
     @contextmanager

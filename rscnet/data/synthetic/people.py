@@ -86,6 +86,10 @@ class SyntheticPeople:
             self._cache.prepare(partial(picture_records, self._generator), self.length, self._workers)
             self._generator = None
 
+    def unrendered(self) -> int:
+        """How many pictures `prepare` has to render, in whole files; 0 without a cache."""
+        return 0 if self._cache is None else self._cache.missing(self.length)
+
     def __len__(self) -> int:
         return self.length
 

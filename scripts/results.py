@@ -105,22 +105,24 @@ def sweep_commands(folders: Sequence[Path]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Ablation:
-    """Sections of a sweep, or of an earlier page as they stand there; intervals for machines; and who made it."""
+    """Sections of a sweep, or of an earlier page as they stand there; intervals for machines; and what made it."""
 
     sections: list[Section]
     standing: str
     figures: dict[str, Any]
     commands: list[str]
+    commits: list[str]
 
 
 def standing(docs: Path) -> Ablation:
     """The ablation of an earlier call; empty where there is none."""
     page, machine = docs / "results.md", docs / "results.json"
     if not page.exists() or not machine.exists():
-        return Ablation([], "", {}, [])
+        return Ablation([], "", {}, [], [])
     _, heading, text = page.read_text().partition(f"\n## {ABLATION}")
     figures = json.loads(machine.read_text())
-    return Ablation([], heading + text, figures.get("ablation", {}), figures.get("commands", [])[1:])
+    commits = figures.get("machine", {}).get("ablation_commits", [])
+    return Ablation([], heading + text, figures.get("ablation", {}), figures.get("commands", [])[1:], commits)
 
 
 def measured(sweeps: Sequence[Path]) -> Ablation:
@@ -132,7 +134,8 @@ def measured(sweeps: Sequence[Path]) -> Ablation:
         renamed(coefficient_section(found), f"{ABLATION}learned coefficients", "results_coefficients"),
         renamed(cost_section(found), f"{ABLATION}cost", ""),
     ]
-    return Ablation(sections, "", intervals(found), sweep_commands(sweeps))
+    commits = {str(run.provenance.get("commit")) for method in found for run in method.complete}
+    return Ablation(sections, "", intervals(found), sweep_commands(sweeps), sorted(c[:7] for c in commits))
 
 
 @guarded
@@ -154,8 +157,11 @@ def main() -> None:
     ]
     shown = ", ".join(f"`{command}`" for command in commands)
     told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
+    if ablation.commits:
+        told += f" Commit of the ablation, and of the weights that it starts from: {', '.join(ablation.commits)}."
     write_markdown(Document("Results", [told], parts), arguments.docs / "results.md", ablation.standing)
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
+    machine["ablation_commits"] = ablation.commits
     figures = {**by_metric([weights]), "ablation": ablation.figures, "commands": commands, "machine": machine}
     records.write_json(arguments.docs / "results.json", figures)
     say(f"written: {arguments.docs}/results.md, results.json")

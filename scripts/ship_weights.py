@@ -114,13 +114,22 @@ def card(
         commit=origin["commit"],
         start=PurePath(config["init_from"] or "random weights").name,
         seed=config["seed"],
-        length=config["data"]["train"].get("length"),
+        length=people(config["data"]["train"]),
         steps=result.get("steps", "as above"),
         platform=origin["platform"],
         cpus=origin["cpus"],
         version=__version__,
         results=_results(result, config["name"]),
     )
+
+
+def people(train: Mapping[str, Any]) -> int | None:
+    """How many different people training data hold, as far as its passes reach into a mixture's sets."""
+    if "sources" not in train:
+        return train.get("length")
+    groups = [source for source in train["sources"].values() if source is not None]
+    sources = [one for group in groups for one in ([group] if "_target_" in group else group.values()) if one]
+    return sum(min(source["length"], train["length"] or source["length"]) for source in sources)
 
 
 def _require_measured(folder: Path, weights: Path, result: dict[str, Any]) -> None:

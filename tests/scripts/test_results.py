@@ -45,6 +45,8 @@ def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
     words = (docs / "results.md").read_text()
     assert "-m sweep=ablation_components preset=smoke" in words and "| rsc_full | 2 |" in words
     assert "/one/machine" not in words
+    commits = found["machine"]["ablation_commits"]
+    assert commits and f"Commit of the ablation, and of the weights that it starts from: {commits[0]}." in words
     assert {path.name for path in (docs / "pictures").iterdir()} == {
         "results_weights.png",
         "results_ablation.png",
@@ -70,6 +72,7 @@ def test_new_weights_leave_the_ablation_as_it_stands(tmp_path, monkeypatch):
     assert kept == still and "100.0" in first and "80.0" in second and "100.0" not in second
     found, was = json.loads(after["results.json"]), json.loads(before["results.json"])
     assert (found["ablation"], found["commands"]) == (was["ablation"], was["commands"])
+    assert found["machine"]["ablation_commits"] == was["machine"]["ablation_commits"] != []
     assert found["mpjpe"]["rsc_small"] == {"64": 80, "16": 90}
     write(monkeypatch, "--evaluation", better, "--docs", docs)
     assert (docs / "results.md").read_text() == after["results.md"]

@@ -88,6 +88,16 @@ def test_figures_that_were_not_measured_have_no_column(run, ship):
     assert "| crop | MPJPE | PA-MPJPE |\n| --- | --- | --- |\n| 64 px | 100.0 | 50.0 |\n" in ship(run)
 
 
+def test_people_of_a_mixture_are_those_that_its_passes_reach():
+    def some(length: int) -> dict:
+        return {"_target_": "rscnet.data.synthetic.people.SyntheticPeople", "length": length}
+
+    sources = {"library": some(20), "wide": {"a": some(80), "b": None, "c": some(90)}, "crowded": None}
+    assert ship_weights.people({"sources": sources, "length": 85}) == 20 + 80 + 85
+    assert ship_weights.people({"sources": sources, "length": None}) == 190
+    assert ship_weights.people(some(7)) == 7
+
+
 @pytest.mark.parametrize(
     ("part", "foreign"),
     [

@@ -13,11 +13,11 @@ from hydra.utils import instantiate
 
 from rscnet.errors import UserError
 
-# Nothing but classes of these packages may be called, whatever a configuration says
+# Nothing but classes of these packages and a few functions may be called, whatever a configuration says
 ALLOWED_PREFIXES = ("rscnet.", "torch.optim.", "torch.nn.", "pytorch_lightning.", "torchmetrics.", "albumentations.")
-# weights files carry their configuration: of these a network and its body may be made, by whoever wrote the file
+# a weights file brings its own configuration, which may describe networks and bodies alone
 SAVED_PREFIXES = ("rscnet.models.", "rscnet.body.", "rscnet.render.light.", "torch.nn.")
-# and these functions: others write files, or call what they are told to
+# other functions write files, or call what they are told to
 FACTORIES = (
     "rscnet.body.model.embedded_body",
     "rscnet.body.licensed.smpl_body",

@@ -33,8 +33,8 @@ results: $(BIN)/.installed ## docs/results.md: the shipped weights, and the abla
 	$(BIN)/python -m rscnet.run -m sweep=ablation_components preset=$(ABLATION) paths.output=outputs/ablation $(ARGS)
 	$(BIN)/python scripts/results.py outputs/ablation
 
-test: $(BIN)/.installed ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(BIN)/.installed ## run the tests, a file at a time in each of two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(BIN)/.installed ## style and types
 	$(BIN)/ruff check .

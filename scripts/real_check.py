@@ -80,8 +80,8 @@ def find_people(
             continue
         picture = read_image(path)
         entry.check(picture.shape[1], picture.shape[0])
-        found = [cut_out(path, picture, person, predictor) for person in entry.people if labelled(person) >= least]
-        people += [dataclasses.replace(person, plain=path.name in plain) for person in found]
+        alone = path.name in plain
+        people += [cut_out(path, picture, one, predictor, alone) for one in entry.people if labelled(one) >= least]
     if not people:
         raise UserError(f"{annotations}: no person with {least} labelled keypoints on a picture of {folder}")
     return people
@@ -92,7 +92,7 @@ def labelled(person: PersonBox) -> int:
     return 0 if person.keypoints is None else int((person.keypoints[:, 2] > 0).sum())
 
 
-def cut_out(path: Path, picture: Picture, person: PersonBox, predictor: Predictor) -> Person:
+def cut_out(path: Path, picture: Picture, person: PersonBox, predictor: Predictor, plain: bool) -> Person:
     """The person's square crop, as `task=predict` cuts it."""
     assert person.keypoints is not None
     left, top, side = predictor.crop(person.box)
@@ -103,6 +103,7 @@ def cut_out(path: Path, picture: Picture, person: PersonBox, predictor: Predicto
         keypoints.astype(np.float32),
         person.keypoints[:, 2] > 0,
         max(person.box[2:]) / side,
+        plain,
     )
 
 

@@ -141,11 +141,8 @@ class ShardCache:
             f"delete this folder, it will be rendered again"
         )
 
-    def missing(self, length: int) -> int:
-        """How many records the files that the first `length` records lack hold."""
-        return len(self._missing(length)) * self.shard_size
-
-    def _missing(self, length: int) -> list[int]:
+    def missing(self, length: int) -> list[int]:
+        """Which shards of the first `length` records are not there yet."""
         return [shard for shard in self._shards(length) if not self.path(shard).exists()]
 
     def _shards(self, length: int) -> range:
@@ -157,14 +154,14 @@ class ShardCache:
         Raises:
             UserError: the folder cannot be written, a shard in it is damaged or cannot be opened, or a process died.
         """
-        if self._missing(length):
+        if self.missing(length):
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with self._locked():
                     (self.folder / "settings.json").write_text(self._described)
                     for abandoned in self.folder.glob("*.tmp"):
                         abandoned.unlink()
-                    self._render(self._missing(length), recorder, workers)
+                    self._render(self.missing(length), recorder, workers)
             except OSError as error:
                 raise UserError(f"{self.folder}: cannot write the cache of synthetic people ({error})") from error
             except BrokenProcessPool:

@@ -88,7 +88,7 @@ class SyntheticPeople:
 
     def unrendered(self) -> int:
         """How many pictures `prepare` has to render, in whole files; 0 without a cache."""
-        return 0 if self._cache is None else self._cache.missing(self.length)
+        return 0 if self._cache is None else len(self._cache.missing(self.length)) * self._cache.shard_size
 
     def __len__(self) -> int:
         return self.length

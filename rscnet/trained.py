@@ -23,6 +23,7 @@ from rscnet.errors import UserError
 from rscnet.files import SHIPPED
 from rscnet.models.checkpoint import Allowed, absent_parts, load_strict, load_weights, matches
 from rscnet.models.features import ReIDNet
+from rscnet.models.normalisation import for_all_scales
 from rscnet.models.official import import_state
 from rscnet.models.rscnet import RSCNet
 from rscnet.models.texglo import TexGlo
@@ -205,7 +206,7 @@ def initialise(network: nn.Module, name: str, allow: Allowed) -> str:
     state, metadata = load_weights(path)
     if configuration(metadata, path) is None:
         return f"start: {path.name}, {import_state(network, state, path, allow)}"
-    state, expected = _network(state), network.state_dict()
+    state, expected = for_all_scales(network, _network(state)), network.state_dict()
     untouched = absent_parts(expected, state, allow["missing"], path)
     ignored = [k for k in state if k not in expected and matches(k, allow["unexpected"])]
     chosen = {k: v for k, v in state.items() if k not in ignored} | {k: expected[k] for k in untouched}

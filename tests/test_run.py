@@ -94,6 +94,10 @@ def errors_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
         ),
         (["trainer.sync_batchnorm=true"], ["trainer.sync_batchnorm: works on GPUs only"]),
         (
+            ["trainer.sync_batchnorm=true", "trainer.accelerator=gpu", "encoder.own_norm=true"],
+            ["trainer.sync_batchnorm: normalises all scales together; add encoder.own_norm=false"],
+        ),
+        (
             ["task=check", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=4"],
             ["trainer.devices: stage 2 has batches of 3 samples", "too few for 4 processes"],
         ),

@@ -37,6 +37,7 @@ NEUTRAL = {
     "ramp": "up",
     "sequential": False,
     "refinement": False,
+    "own_norm": False,
     **dict.fromkeys(("distances", "recut", "focus", "shown")),
     **dict.fromkeys(("clutter", "company", "everyday", "gaze", "free_limbs"), 0.0),
     "pose_noise": 1.0,

@@ -59,6 +59,7 @@ class EncoderSize(Strict):
 
     depth: int
     width: float = Field(gt=0)
+    own_norm: bool
 
 
 class TextureSize(Strict):
@@ -235,15 +236,14 @@ class RunConfig(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
-        trainer = self.trainer.model_extra or {}
-        if problem := trainer_problem(trainer):
+        curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
+        network = model.get("network") or {}
+        if problem := trainer_problem(self.trainer.model_extra or {}, network.get("encoder") or {}):
             raise ValueError(problem)
         if self.keypoint_loss is not None and self.keypoint_head is None:
             raise ValueError("keypoint_loss: needs keypoint_head, whose maps it compares; set both or neither")
         if self.keypoint_loss is None and self.keypoint_head and (self.keypoint_head.model_extra or {}).get("parts"):
             raise ValueError("keypoint_head.parts: nothing teaches parts without keypoint_loss; expected 0")
-        curriculum, loss, model = (node.model_extra or {} for node in (self.curriculum, self.loss, self.model))
-        network = model.get("network") or {}
         if loss.get("contrastive") is not None and "projector" in network and network["projector"] is None:
             raise ValueError(
                 "model.network.projector: the contrastive loss compares its features; set loss.contrastive=null too"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 # they would end a run before its plan, or measure some people only, which would count as complete all the same
@@ -13,10 +14,12 @@ SHORTENING = (
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps", "tpu")
 
 
-def trainer_problem(trainer: dict[str, Any]) -> str | None:
-    """What is wrong with settings of the trainer, in one line; None where nothing is."""
+def trainer_problem(trainer: Mapping[str, Any], encoder: Mapping[str, Any]) -> str | None:
+    """What is wrong with settings of the trainer for such an encoder, in one line; None where nothing is."""
     if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
         return "trainer.sync_batchnorm: works on GPUs only; leave it out with trainer.accelerator=cpu"
+    if trainer.get("sync_batchnorm") and encoder.get("own_norm") and encoder.get("resolution_aware"):
+        return "trainer.sync_batchnorm: normalises all scales together; add encoder.own_norm=false, or leave it out"
     for key in SHORTENING:
         if trainer.get(key) is not None and trainer[key] is not False:
             return (

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from rscnet.models.dense import DenseHead
+from rscnet.models.normalisation import ScaleNorm
 from rscnet.models.resnet import STAGES, Basic, Bottleneck, ResolutionAwareResNet
 from rscnet.models.rscnet import RSCNet
 
@@ -51,23 +52,35 @@ class FoldedConv:
 
 
 class FoldedBlock:
-    """A residual block; its last convolution exists once for each scale."""
+    """A residual block; convolutions that differ by scale exist once for each, one per coefficient."""
 
     def __init__(self, block: Basic | Bottleneck, coefficients: list[float]) -> None:
         layers = [(block.conv1, block.bn1), (block.conv2, block.bn2)]
         if isinstance(block, Bottleneck):
             layers.append((block.conv3, block.bn3))
-        self.first = [FoldedConv(*layer) for layer in layers[:-1]]
-        self.last = [FoldedConv(*layers[-1], factor) for factor in coefficients]
+        scales = len(coefficients)
+        self.first = [_folded(*layer, scales) for layer in layers[:-1]]
+        self.last = [FoldedConv(layers[-1][0], _of_scale(layers[-1][1], i), c) for i, c in enumerate(coefficients)]
         shortcut = block.downsample
-        self.shortcut = FoldedConv(*shortcut) if isinstance(shortcut, nn.Sequential) else None  # type: ignore[arg-type]
+        self.shortcut = _folded(*shortcut, scales) if isinstance(shortcut, nn.Sequential) else None  # type: ignore[arg-type]
 
     def __call__(self, x: Tensor, scale: int) -> Tensor:
         branch = x
         for layer in self.first:
-            branch = layer(branch)
-        shortcut = x if self.shortcut is None else self.shortcut(x, relu=False)
+            branch = layer[scale](branch)
+        shortcut = x if self.shortcut is None else self.shortcut[scale](x, relu=False)
         return self.last[scale](branch, shortcut)
+
+
+def _of_scale(norm: nn.Module, scale: int) -> nn.BatchNorm2d:
+    return norm.of_scale(scale) if isinstance(norm, ScaleNorm) else norm  # type: ignore[return-value]
+
+
+def _folded(conv: nn.Conv2d, norm: nn.Module, scales: int) -> list[FoldedConv]:
+    """One for each scale, the same where nothing differs."""
+    if isinstance(norm, ScaleNorm):
+        return [FoldedConv(conv, norm.of_scale(scale)) for scale in range(scales)]
+    return [FoldedConv(conv, norm)] * scales  # type: ignore[arg-type]
 
 
 class FoldedResNet(nn.Module):
@@ -77,8 +90,9 @@ class FoldedResNet(nn.Module):
     def __init__(self, encoder: ResolutionAwareResNet) -> None:
         super().__init__()
         self.out_channels, self.stage_channels = encoder.out_channels, encoder.stage_channels
-        self._stem, self._pool = FoldedConv(encoder.conv1, encoder.bn1), encoder.maxpool
         stages = [encoder.get_submodule(name) for name in STAGES]
+        scales = len(_columns(stages[0])[0])
+        self._stem, self._pool = _folded(encoder.conv1, encoder.bn1, scales), encoder.maxpool
         self._aware = stages[0].alphas is not None
         self._stages = [
             [FoldedBlock(block, column) for block, column in zip(stage.blocks, _columns(stage), strict=True)]  # type: ignore[arg-type]
@@ -100,7 +114,7 @@ class FoldedResNet(nn.Module):
         return self.stages(views, scale_index)[-1]
 
     def _of_scale(self, views: Tensor, scale: int) -> list[Tensor]:
-        x = self._pool(self._stem(views.contiguous(memory_format=torch.channels_last)))
+        x = self._pool(self._stem[scale](views.contiguous(memory_format=torch.channels_last)))
         maps = []
         for blocks in self._stages:
             for block in blocks:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import Allowed, State, absent_parts, load_strict, load_weights, matches, shortened
+from rscnet.models.normalisation import ScaleNorm, for_all_scales
 from rscnet.models.rscnet import RSCNet
 
 STRICT: Allowed = {"missing": (), "unexpected": ()}
@@ -78,7 +79,7 @@ def import_state(
     state = bare_names(state)
     layout = recognise(state, source)
     ours, ignored, unknown = _translate(state, layout)
-    expected = net.state_dict()
+    ours, expected = for_all_scales(net, ours), net.state_dict()
     if getattr(net, "projector", None) is None:
         ignored += [name for name in ours if name.startswith("projector.")]
     unknown += [name for name in ours if name not in expected and name not in ignored]
@@ -103,6 +104,8 @@ def export_official(net: RSCNet) -> State:
         raise UserError("official layout: the original has no dense head, so this network cannot be written in it")
     if not any(name.endswith(".alphas") for name in net.state_dict()):
         raise UserError("official layout: this network has no resolution coefficients, the original has one per block")
+    if any(isinstance(module, ScaleNorm) for module in net.modules()):
+        raise UserError("official layout: batch normalisation of the original is one for all scales, own_norm's is not")
     rules = [(mine, theirs) for theirs, mine in (*RULES, *BLOCK_RULES["rscnet"])]
     exported: State = {}
     for name, value in net.state_dict().items():

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rscnet.errors import UserError
+from rscnet.models.normalisation import Rows, ScaleNorm, normalised
 
 BLOCKS_OF_DEPTH = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 STAGES = ("layer1", "layer2", "layer3", "layer4")
+Norm = Callable[[int], nn.Module]
+"""Makes the batch normalisation of so many channels."""
 
 
 class Basic(nn.Module):
@@ -20,18 +24,21 @@ class Basic(nn.Module):
 
     expansion = 1
 
-    def __init__(self, inputs: int, channels: int, stride: int) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.bn1 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = _shortcut(inputs, channels, stride)
+        self.bn2 = norm(channels)
+        self.downsample = _shortcut(inputs, channels, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None = None) -> Tensor:
-        branch = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(_joined(branch, coefficient, self.downsample(x)))
+    def forward(
+        self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None = None, rows: Rows | None = None
+    ) -> Tensor:
+        branch = self.relu(normalised(self.bn1, self.conv1(x), rows))
+        branch = normalised(self.bn2, self.conv2(branch), rows)
+        return self.relu(_joined(branch, coefficient, _shortened(self.downsample, x, rows)))
 
 
 class Bottleneck(nn.Module):
@@ -39,27 +46,37 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, inputs: int, channels: int, stride: int) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
+        self.bn1 = norm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.bn2 = norm(channels)
         self.conv3 = nn.Conv2d(channels, channels * self.expansion, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(channels * self.expansion)
-        self.downsample = _shortcut(inputs, channels * self.expansion, stride)
+        self.bn3 = norm(channels * self.expansion)
+        self.downsample = _shortcut(inputs, channels * self.expansion, stride, norm)
         self.relu = nn.ReLU(inplace=True)
 
-    def forward(self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None) -> Tensor:
-        branch = self.relu(self.bn1(self.conv1(x)))
-        branch = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(branch)))))
-        return self.relu(_joined(branch, coefficient, self.downsample(x)))
+    def forward(
+        self, x: Tensor, coefficient: Float[Tensor, "n 1 1 1"] | None = None, rows: Rows | None = None
+    ) -> Tensor:
+        branch = self.relu(normalised(self.bn1, self.conv1(x), rows))
+        branch = self.relu(normalised(self.bn2, self.conv2(branch), rows))
+        branch = normalised(self.bn3, self.conv3(branch), rows)
+        return self.relu(_joined(branch, coefficient, _shortened(self.downsample, x, rows)))
 
 
-def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
+def _shortcut(inputs: int, outputs: int, stride: int, norm: Norm) -> nn.Module:
     if stride == 1 and inputs == outputs:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), norm(outputs))
+
+
+def _shortened(shortcut: nn.Module, x: Tensor, rows: Rows | None) -> Tensor:
+    if not isinstance(shortcut, nn.Sequential):
+        return x
+    conv, norm = shortcut
+    return normalised(norm, conv(x), rows)
 
 
 def _joined(branch: Tensor, coefficient: Tensor | None, shortcut: Tensor) -> Tensor:
@@ -76,17 +93,24 @@ class Stage(nn.Module):
     alphas: Float[nn.Parameter, "scales blocks"] | None
 
     def __init__(
-        self, block: type[Basic] | type[Bottleneck], inputs: int, channels: int, blocks: int, stride: int, scales: int
+        self,
+        block: type[Basic] | type[Bottleneck],
+        inputs: int,
+        channels: int,
+        blocks: int,
+        stride: int,
+        scales: int,
+        norm: Norm = nn.BatchNorm2d,
     ) -> None:
         super().__init__()
         widths = [inputs] + [channels * block.expansion] * (blocks - 1)
-        self.blocks = nn.ModuleList(block(w, channels, stride if i == 0 else 1) for i, w in enumerate(widths))
+        self.blocks = nn.ModuleList(block(w, channels, stride if i == 0 else 1, norm) for i, w in enumerate(widths))
         self.register_parameter("alphas", nn.Parameter(torch.ones(scales, blocks)) if scales else None)
 
-    def forward(self, x: Tensor, scale_index: Int[Tensor, "n"]) -> Tensor:
-        rows = None if self.alphas is None else self.alphas[scale_index]
+    def forward(self, x: Tensor, rows: Rows) -> Tensor:
+        picked = None if self.alphas is None else self.alphas[rows.scale_index]
         for i, block in enumerate(self.blocks):
-            x = block(x, None if rows is None else rows[:, i, None, None, None])
+            x = block(x, None if picked is None else picked[:, i, None, None, None], rows)
         return x
 
 
@@ -101,12 +125,21 @@ class ResolutionAwareResNet(nn.Module):
         width: factor on all channel counts (the paper's network has 1).
         scales: number of resolution ranges.
         resolution_aware: False keeps all coefficients at 1 and has none to train: a plain ResNet.
+        own_norm: our extension, False in the paper: batch normalisation has its own statistics, weights and biases for
+            each scale too (`ScaleNorm`), unless the network is a plain ResNet.
 
     Raises:
         UserError: a depth, width or number of scales that cannot be built.
     """
 
-    def __init__(self, depth: int = 50, width: float = 1.0, scales: int = 5, resolution_aware: bool = True) -> None:
+    def __init__(
+        self,
+        depth: int = 50,
+        width: float = 1.0,
+        scales: int = 5,
+        resolution_aware: bool = True,
+        own_norm: bool = False,
+    ) -> None:
         super().__init__()
         base = round(64 * width)
         if depth not in BLOCKS_OF_DEPTH or base < 1 or scales < 1:
@@ -115,8 +148,10 @@ class ResolutionAwareResNet(nn.Module):
                 f"got depth={depth}, width={width}, scales={scales}"
             )
         block = Bottleneck if depth == 50 else Basic
+        self.own_norm = own_norm and resolution_aware
+        norm: Norm = partial(ScaleNorm, scales=scales) if self.own_norm else nn.BatchNorm2d
         self.conv1 = nn.Conv2d(3, base, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(base)
+        self.bn1 = norm(base)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         inputs = base
@@ -124,7 +159,7 @@ class ResolutionAwareResNet(nn.Module):
         for i, (name, blocks) in enumerate(zip(STAGES, BLOCKS_OF_DEPTH[depth], strict=True)):
             channels = base * 2**i
             rows = scales if resolution_aware else 0
-            self.add_module(name, Stage(block, inputs, channels, blocks, stride=1 if i == 0 else 2, scales=rows))
+            self.add_module(name, Stage(block, inputs, channels, blocks, 1 if i == 0 else 2, rows, norm))
             inputs = channels * block.expansion
             self.stage_channels.append(inputs)
         self.out_channels = inputs
@@ -134,12 +169,26 @@ class ResolutionAwareResNet(nn.Module):
 
     def stages(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> list[Float[Tensor, "n c h w"]]:
         """Feature maps after each of the four stages, at 1/4, 1/8, 1/16 and 1/32 of the input size."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(views))))
+        if self.own_norm and self.training:
+            return self._grouped(views, scale_index)
+        return self._stages(views, Rows(scale_index))
+
+    def _stages(self, views: Tensor, rows: Rows) -> list[Tensor]:
+        x = self.maxpool(self.relu(normalised(self.bn1, self.conv1(views), rows)))
         maps = []
         for name in STAGES:
-            x = self.get_submodule(name)(x, scale_index)
+            x = self.get_submodule(name)(x, rows)
             maps.append(x)
         return maps
+
+    def _grouped(self, views: Tensor, scale_index: Tensor) -> list[Tensor]:
+        """The stages' maps of views that lie together by scale on their way through."""
+        order = scale_index.argsort(stable=True)
+        rows = Rows.grouped(scale_index[order])
+        if bool((scale_index == rows.scale_index).all()):  # as in view-major batches
+            return self._stages(views, rows)
+        back = order.argsort()
+        return [level[back] for level in self._stages(views[order], rows)]
 
     def forward(self, views: Float[Tensor, "n 3 h w"], scale_index: Int[Tensor, "n"]) -> Float[Tensor, "n c hf wf"]:
         """Last feature map of normalised pictures; `scale_index` picks each picture's row of coefficients."""
@@ -153,11 +202,12 @@ class ResolutionAwareResNet(nn.Module):
 
     @torch.no_grad()
     def warm_start(self, source: int, target: int) -> None:
-        """Copy the coefficients of scale `source` to scale `target`, in place so that an optimizer keeps its hold."""
-        for name in STAGES:
-            stage = self.get_submodule(name)
-            if isinstance(stage.alphas, Tensor):
-                stage.alphas[target] = stage.alphas[source]
+        """Copy what scale `source` has of its own to scale `target`, in place so that an optimizer keeps its hold."""
+        for module in self.modules():
+            if isinstance(module, ScaleNorm):
+                module.copy_scale(source, target)
+            if isinstance(module, Stage) and module.alphas is not None:
+                module.alphas[target] = module.alphas[source]
 
 
 def coefficients(state: Mapping[str, Tensor]) -> dict[str, Float[Tensor, "scales"]]:

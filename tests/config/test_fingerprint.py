@@ -53,6 +53,8 @@ def test_it_ignores_where_and_how(usual, words):
         "init_from=somewhere",
         "model.sequential=true",
         "model.ramp=none",
+        "encoder.own_norm=true",
+        "loss=rsc_face",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):

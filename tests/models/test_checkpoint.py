@@ -9,6 +9,7 @@ from torch import nn
 
 from rscnet.errors import UserError
 from rscnet.models.checkpoint import load_strict, load_weights, save_safetensors
+from rscnet.models.normalisation import ScaleNorm
 
 
 @pytest.fixture
@@ -47,6 +48,12 @@ def test_half_precision_rounds_matrices_and_leaves_vectors(tmp_path, module):
     load_strict(module, state)
     assert module[0].weight.dtype == torch.float32
     torch.testing.assert_close(module[0].weight.detach(), weight.half().float(), rtol=0, atol=0)
+
+
+def test_half_precision_leaves_batch_statistics_of_each_scale(tmp_path):
+    save_safetensors(tmp_path / "w.safetensors", ScaleNorm(3, scales=2), {}, half=True)
+    state, _ = load_weights(tmp_path / "w.safetensors")
+    assert {name for name, value in state.items() if value.dtype == torch.float16} == {"weight", "bias"}
 
 
 def test_failed_saving_leaves_the_old_file(tmp_path, module):

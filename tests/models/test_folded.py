@@ -13,10 +13,10 @@ from rscnet.models.rscnet import RSCNet
 SCALES = torch.tensor([4, 0, 3, 3, 1])
 
 
-def trained_like(depth: int, aware: bool = True) -> ResolutionAwareResNet:
+def trained_like(depth: int, aware: bool = True, own_norm: bool = False) -> ResolutionAwareResNet:
     """An encoder whose statistics, affine maps and coefficients are not what they start from."""
     torch.manual_seed(depth)
-    encoder = ResolutionAwareResNet(depth, width=0.125, resolution_aware=aware).eval()
+    encoder = ResolutionAwareResNet(depth, width=0.125, resolution_aware=aware, own_norm=own_norm).eval()
     normalise_as_trained(encoder)
     for name, tensor in encoder.named_parameters():
         if name.endswith("alphas"):
@@ -40,11 +40,14 @@ def views() -> torch.Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("own_norm", [False, True])
 @pytest.mark.parametrize("depth", [18, 50])
-def test_same_maps_after_every_stage(depth: int, onednn: bool, views: torch.Tensor, monkeypatch) -> None:
+def test_same_maps_after_every_stage(
+    depth: int, own_norm: bool, onednn: bool, views: torch.Tensor, monkeypatch
+) -> None:
     if not onednn:
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    encoder = trained_like(depth)
+    encoder = trained_like(depth, own_norm=own_norm)
     quick = FoldedResNet(encoder)
     for rows in (slice(0, 5), slice(2, 4), slice(0, 1)):  # mixed, of one scale, a single picture
         found, expected = quick.stages(views[rows], SCALES[rows]), encoder.stages(views[rows], SCALES[rows])

@@ -53,6 +53,15 @@ def test_export_is_the_official_layout(net, official):
     assert all(torch.equal(exported[name], official[name]) for name in official)
 
 
+def test_own_normalisation_is_not_the_originals(official):
+    net = small_net()
+    own = RSCNet(ResolutionAwareResNet(18, width=0.125, scales=2, own_norm=True), net.regressor, net.projector)
+    import_state(own, export_official(net))
+    assert torch.equal(own.encoder.bn1.weight, net.encoder.bn1.weight.expand(2, -1))
+    with pytest.raises(UserError, match="official layout: batch normalisation of the original is one"):
+        export_official(own)
+
+
 @pytest.mark.parametrize("prefix", ["module.", "module.module.", "model."])
 def test_wrapped_file_with_prefix_loads(tmp_path, prefix):
     source, target = small_net(), small_net()

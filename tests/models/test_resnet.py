@@ -108,3 +108,33 @@ def test_mixed_precision_keeps_feature_maps_small(encoder, views):
 def test_impossible_networks_are_user_errors(wrong):
     with pytest.raises(UserError, match=r"model\.encoder"):
         ResolutionAwareResNet(**wrong)
+
+
+@pytest.fixture
+def own_norm() -> ResolutionAwareResNet:
+    torch.manual_seed(0)
+    return ResolutionAwareResNet(18, width=0.125, scales=5, own_norm=True)
+
+
+@pytest.mark.parametrize("order", [[0, 0, 1, 3, 3], [3, 0, 1, 3, 0]])
+def test_own_normalisation_trains_each_scale_as_if_it_came_alone(own_norm, views, order):
+    scale_index, own_norm, views = torch.tensor(order), own_norm.double(), views.double()
+    found = own_norm(views, scale_index)
+    for scale in (0, 1, 3):
+        rows = scale_index == scale
+        torch.testing.assert_close(found[rows], own_norm(views[rows], scale_index[rows]))
+
+
+@torch.no_grad()
+def test_warm_start_copies_the_own_normalisation(own_norm, views):
+    own_norm(views, torch.zeros(5, dtype=torch.long))
+    own_norm.eval().layer2.alphas[0] = 1.5
+    first, second = (own_norm(views, torch.full((5,), scale)) for scale in (0, 1))
+    assert (first - second).abs().max() > 0.01
+    own_norm.warm_start(0, 1)
+    torch.testing.assert_close(own_norm(views, torch.ones(5, dtype=torch.long)), first, rtol=0, atol=0)
+
+
+def test_a_plain_network_has_no_normalisation_by_scale():
+    network = ResolutionAwareResNet(18, width=0.125, resolution_aware=False, own_norm=True)
+    assert network.bn1.weight.shape == (8,)

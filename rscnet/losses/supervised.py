@@ -17,13 +17,12 @@ from rscnet.geometry.alignment import similarity_align
 from rscnet.geometry.cameras import fit_translation
 from rscnet.joints import ANNOTATION_24, ANNOTATION_HIPS, LSP_14, OPENPOSE_25
 from rscnet.losses.posed import PosedBodies
-from rscnet.losses.reduction import mean_per_view, residual, split_views
+from rscnet.losses.reduction import mean_per_view, residual
 from rscnet.structures import Target
 
 FIRST_ANNOTATION = len(OPENPOSE_25)
 MEASURED = len(LSP_14)  # the annotation joints begin with them
 MILLIMETRE = 1e-3
-FACE = [ANNOTATION_24.index(name) for name in ("nose", "left_ear", "right_ear")]
 
 
 class Keypoints2D(nn.Module):
@@ -90,21 +89,6 @@ class JointDistance(nn.Module):
         # the root of a sum has no gradient at zero
         distance = residual(predicted, joints, seen).square().sum(-1).add(MILLIMETRE**2).sqrt()
         return mean_per_view(torch.where(seen, distance, 0.0), seen.any(1))
-
-
-class FaceDirection(nn.Module):
-    """One minus the cosine between where faces point and should, from between the ears to the nose; beyond the paper.
-
-    The nose is near the neck's axis: a head that is turned the wrong way costs the other terms next to nothing.
-    """
-
-    def forward(self, posed: PosedBodies, target: Target, truth: PosedBodies | None = None) -> Float[Tensor, "k"]:
-        joints = target.joints_3d
-        seen = (joints[:, FACE, 3] > 0).all(1) & target.has_joints_3d
-        wanted = torch.where(seen[:, None], _face(joints[..., :3]), 0.0)
-        pointed = split_views(_face(posed.joints[:, FIRST_ANNOTATION:]), len(wanted))
-        missed = 1 - torch.cosine_similarity(pointed, wanted, dim=-1)
-        return mean_per_view(torch.where(seen, missed, 0.0), seen)
 
 
 class Pose(nn.Module):
@@ -208,11 +192,6 @@ class JointDistances(SupervisedLoss):
     def __init__(self, mpjpe: float | None = 1.0, pa_mpjpe: float | None = 3.0) -> None:
         terms = {"mpjpe": JointDistance(), "pa_mpjpe": JointDistance(aligned=True)}
         super().__init__(terms, {"mpjpe": mpjpe, "pa_mpjpe": pa_mpjpe})
-
-
-def _face(joints: Float[Tensor, "n 24 3"]) -> Float[Tensor, "n 3"]:
-    nose, left, right = joints[:, FACE].unbind(1)
-    return nose - (left + right) / 2
 
 
 def _centred(target: Target) -> Bool[Tensor, "n"]:

@@ -54,7 +54,6 @@ def test_it_ignores_where_and_how(usual, words):
         "model.sequential=true",
         "model.ramp=none",
         "encoder.own_norm=true",
-        "loss=rsc_face",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):

@@ -8,12 +8,11 @@ from tiny_bodies import leaf, parameters, target, tiny_body
 from rscnet.errors import UserError
 from rscnet.geometry.cameras import NORMALISED_FOCAL, camera_to_translation, project
 from rscnet.geometry.rotations import axis_angle_to_matrix
-from rscnet.joints import ANNOTATION_24, ANNOTATION_HIPS
+from rscnet.joints import ANNOTATION_HIPS
 from rscnet.losses.posed import pose_bodies
 from rscnet.losses.supervised import (
     Betas,
     CameraTranslation,
-    FaceDirection,
     JointDistance,
     JointDistances,
     Joints3D,
@@ -25,7 +24,7 @@ from rscnet.losses.supervised import (
 from rscnet.metrics.functional import mpjpe, pa_mpjpe
 
 AlignedDistance = partial(JointDistance, aligned=True)
-TERMS = [Keypoints2D, Joints3D, Pose, Betas, CameraTranslation, Vertices, FaceDirection, JointDistance, AlignedDistance]
+TERMS = [Keypoints2D, Joints3D, Pose, Betas, CameraTranslation, Vertices, JointDistance, AlignedDistance]
 
 
 @pytest.fixture
@@ -158,23 +157,6 @@ def test_pose_and_betas_by_hand(posed):
     )
     torch.testing.assert_close(Pose()(guess, labels), torch.tensor([0.25, 0.0]) / (2 * 24 * 9))
     torch.testing.assert_close(Betas()(guess, labels), torch.tensor([0.0, 4.0]) / (2 * 10))
-
-
-def test_face_direction_by_hand(posed):
-    labels = target(3)
-    nose, left, right = (ANNOTATION_24.index(name) for name in ("nose", "left_ear", "right_ear"))
-    faces = torch.tensor([[0.0, 0.0, -1.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])  # towards the camera, to the right
-    labels.joints_3d[:, [left, right], :3] = torch.tensor([[0.1, 0.5, 3.0], [-0.1, 0.5, 3.0]])
-    labels.joints_3d[:, nose, :3] = torch.tensor([0.0, 0.5, 3.0]) + 0.2 * faces
-    labels.joints_3d[:, [nose, left, right], 3] = 1.0
-    labels.joints_3d[2, left, 3] = 0.0  # an ear that is not labelled
-    labels.has_joints_3d[:] = True
-    joints = posed.joints.detach().clone()
-    joints[:, 25:][:, [left, right]] = torch.tensor([[0.1, 0.0, 0.0], [-0.1, 0.0, 0.0]])
-    joints[:, 25 + nose] = torch.tensor([0.0, 0.0, -0.3])  # all look at the camera
-    joints[3, 25 + nose, 2] = 0.3  # but one, in the second view
-    found = FaceDirection()(replace(posed, joints=joints), labels)
-    torch.testing.assert_close(found, torch.tensor([(0.0 + 1.0) / 2, (2.0 + 1.0) / 2]))
 
 
 def test_vertices_by_hand(posed):

@@ -139,6 +139,14 @@ def test_a_part_is_missing_as_a_whole_or_not_at_all(dense, weights, tmp_path):
     assert " 2 new" in initialise(network("rsc_full"), str(path), {**allow, "missing": named})
 
 
+def test_every_scale_starts_from_a_normalisation_that_was_shared(dense):
+    start, (state, _) = network("rsc_full"), read(dense)
+    initialise(start, str(dense), {"missing": ["regressor.*", "projector.*", "*.alphas"], "unexpected": ["head.*"]})
+    for name in ("bn1.running_mean", "layer2.blocks.0.downsample.1.weight"):
+        value = start.state_dict()[f"encoder.{name}"]
+        assert torch.equal(value, state[f"encoder.{name}"].expand(5, -1))
+
+
 def test_what_a_start_does_not_hold_must_be_allowed(dense):
     with pytest.raises(UserError, match=r"missing: regressor\."):
         initialise(network("hr_baseline"), str(dense), {"missing": [], "unexpected": ["*"]})

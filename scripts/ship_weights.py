@@ -54,7 +54,7 @@ people only; no licensed data, no foreign weights. Licence: Apache-2.0, like the
 | steps | {steps} |
 | machine | {platform}, {cpus} CPUs |
 | rscnet | {version} |
-| stored as | float16 kernels and matrices, float32 vectors; the figures below were measured before the rounding |
+| stored as | float16 kernels and matrices, all else float32; the figures below were measured before the rounding |
 
 {results}
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
@@ -25,6 +26,11 @@ class MovingAverage(WeightAveraging):
         if not 0 <= decay < 1:
             raise UserError(f"averaging: decay: expected at least 0 and less than 1, got {decay:g}")
         super().__init__(avg_fn=partial(_moved, decay))
+
+    @property
+    def average(self) -> pl.LightningModule | None:
+        """The module with the averaged weights; None before training."""
+        return None if self._average_model is None else self._average_model.module  # type: ignore[return-value]
 
 
 def _moved(decay: float, average: Tensor, current: Tensor, _count: Tensor | int) -> Tensor:

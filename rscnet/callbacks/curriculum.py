@@ -1,4 +1,4 @@
-"""The curriculum seen from the network: coefficients of a new resolution start from those of the one above it."""
+"""The curriculum seen from the network: what a new resolution has of its own starts from the one above it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from rscnet.callbacks.averaging import MovingAverage
 from rscnet.data.plan import Epoch
 
 
@@ -29,8 +30,9 @@ class CurriculumCallback(pl.Callback):
         self.started, self.known = int(state_dict["started"]), state_dict.get("known", [])
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # an encoder that follows the network's is started with it
-        networks = [getattr(pl_module, name, None) for name in ("network", "teacher")]
+        # encoders that follow the network's are started with it
+        averages = [callback.average for callback in trainer.callbacks if isinstance(callback, MovingAverage)]  # type: ignore[attr-defined]
+        networks = [getattr(module, name, None) for module in (pl_module, *averages) for name in ("network", "teacher")]
         encoders = [encoder for network in networks if (encoder := getattr(network, "encoder", None)) is not None]
         known = self.known
         if known is None:

@@ -82,7 +82,8 @@ def _weights(name: str | None) -> str | list[str] | None:
 
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
-        kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT}
+        plain = {"own_norm"} if node.get("resolution_aware") is False else set()
+        kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT | plain}
         return {
             key: _without(value)
             for key, value in kept.items()

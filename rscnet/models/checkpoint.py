@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rscnet.errors import UserError
+from rscnet.models.normalisation import BY_SCALE, ScaleNorm
 
 State = dict[str, Tensor]
 Allowed = Mapping[str, Sequence[str]]
@@ -116,15 +117,16 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str | Pa
 def save_safetensors(path: str | Path, module: nn.Module, metadata: Mapping[str, str], half: bool = False) -> None:
     """Write a module's state dict; the file appears complete or not at all.
 
-    With `half` matrices and kernels are rounded to float16; vectors and batch statistics keep their type.
+    With `half` matrices and kernels are rounded to float16; vectors and batch normalisation keep their type.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # safetensors refuses tensors that share memory
     state = {name: value.detach().cpu().clone().contiguous() for name, value in module.state_dict().items()}
     if half:
-        kept = {name for name, value in state.items() if value.ndim < 2 or "running_" in name}
-        state = {name: value if name in kept else value.half() for name, value in state.items()}
+        norms = [place for place, part in module.named_modules() if isinstance(part, ScaleNorm)]
+        kept = {f"{place}.{name}".lstrip(".") for place in norms for name in BY_SCALE}
+        state = {name: value if value.ndim < 2 or name in kept else value.half() for name, value in state.items()}
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:

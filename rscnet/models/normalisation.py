@@ -19,7 +19,7 @@ class Rows:
 
     Attributes:
         scale_index: of each row.
-        groups: (scale index, number of rows) of neighbouring rows of one scale; empty where nobody asks for them.
+        groups: (scale index, number of rows) of neighbouring rows of one scale; training alone asks for them.
     """
 
     scale_index: Int[Tensor, "n"]
@@ -56,16 +56,16 @@ class ScaleNorm(nn.BatchNorm2d):
         assert self.running_var is not None and self.running_mean is not None
         factor = self.weight * (self.running_var + self.eps).rsqrt()
         offset = self.bias - self.running_mean * factor
-        picked = (part[rows.scale_index, :, None, None].to(x.dtype) for part in (offset, factor))
-        return torch.addcmul(next(picked), x, next(picked))
+        offset, factor = (part[rows.scale_index, :, None, None].to(x.dtype) for part in (offset, factor))
+        return torch.addcmul(offset, x, factor)
 
     def _learned(self, x: Tensor, rows: Rows) -> Tensor:
-        groups = rows.groups or Rows.grouped(rows.scale_index).groups
-        parts = [
+        parts = x.split([count for _, count in rows.groups])
+        found = [
             F.batch_norm(part, *(getattr(self, name)[scale] for name in BY_SCALE), True, self.momentum, self.eps)
-            for (scale, _), part in zip(groups, x.split([count for _, count in groups]), strict=True)
+            for (scale, _), part in zip(rows.groups, parts, strict=True)
         ]
-        return torch.cat(parts)
+        return torch.cat(found)
 
     @torch.no_grad()
     def of_scale(self, scale: int) -> nn.BatchNorm2d:
@@ -76,10 +76,11 @@ class ScaleNorm(nn.BatchNorm2d):
 
     @torch.no_grad()
     def copy_scale(self, source: int, target: int) -> None:
-        """Give scale `target` what scale `source` has, in place."""
+        """Give scale `target` what scale `source` has, in place, and those below too: statistics that nothing was
+        counted for fit no picture."""
         for name in BY_SCALE:
             values = getattr(self, name)
-            values[target] = values[source]
+            values[target:] = values[source].clone()
 
 
 def normalised(norm: nn.Module, x: Float[Tensor, "n c h w"], rows: Rows | None) -> Float[Tensor, "n c h w"]:

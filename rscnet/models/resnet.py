@@ -202,7 +202,10 @@ class ResolutionAwareResNet(nn.Module):
 
     @torch.no_grad()
     def warm_start(self, source: int, target: int) -> None:
-        """Copy what scale `source` has of its own to scale `target`, in place so that an optimizer keeps its hold."""
+        """Copy what scale `source` has of its own to scale `target`, in place so that an optimizer keeps its hold.
+
+        Coefficients of scales below `target` stay; own normalisation they take too, until they are started.
+        """
         for module in self.modules():
             if isinstance(module, ScaleNorm):
                 module.copy_scale(source, target)

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from small_people import RESOLUTION, SIZE, body, data_module, people
 
+from rscnet.callbacks.averaging import MovingAverage
 from rscnet.callbacks.checkpoints import RunCheckpoints
 from rscnet.callbacks.curriculum import CurriculumCallback
 from rscnet.callbacks.errors import ResolutionErrors
@@ -26,8 +28,9 @@ STAGES = {f"stage{i}": {"views": i + 2, "batch_size": 4, "epochs": 1} for i in r
 
 def trainer(epoch: int = 0, step: int = 0, **settings: Any) -> Any:
     return SimpleNamespace(
-        datamodule=data_module(STAGES), current_epoch=epoch, global_step=step, global_rank=0, **settings
-    )
+        datamodule=data_module(STAGES), current_epoch=epoch, global_step=step, global_rank=0,
+        **{"callbacks": []} | settings,
+    )  # fmt: skip
 
 
 class Encoder(torch.nn.Module):
@@ -104,6 +107,23 @@ def test_rows_of_the_real_encoder():
     for alpha, old in zip(alphas, before, strict=True):
         assert torch.equal(alpha[1], old[0])
         assert torch.equal(alpha[[0, 2, 3, 4]], old[[0, 2, 3, 4]])
+
+
+def test_the_average_is_started_with_the_network():
+    class Module(pl.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = torch.nn.Module()
+            self.network.encoder = ResolutionAwareResNet(depth=18, width=0.125, own_norm=True)
+
+    module, averaging = Module(), MovingAverage(0.9)
+    torch.nn.init.uniform_(module.network.encoder.bn1.running_mean)
+    averaging.setup(trainer(), module, "fit")
+    CurriculumCallback().on_train_epoch_start(trainer(0, callbacks=[averaging]), module)
+    assert averaging.average is not None and averaging.average is not module
+    for encoder in (module.network.encoder, averaging.average.network.encoder):  # type: ignore[union-attr]
+        statistics = encoder.bn1.running_mean
+        assert torch.equal(statistics[1:], statistics[:1].expand(4, -1)) and encoder.layer1.alphas[1, 0] == 1
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

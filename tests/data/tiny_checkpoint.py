@@ -8,6 +8,7 @@ import torch
 from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.models.checkpoint import save_safetensors
+from rscnet.models.normalisation import ScaleNorm
 
 
 def write_checkpoint(folder: Path, experiment: str = "rsc_full", *words: str) -> Path:
@@ -19,6 +20,9 @@ def write_checkpoint(folder: Path, experiment: str = "rsc_full", *words: str) ->
         for name, parameter in network.named_parameters():
             if name.startswith("regressor"):
                 parameter.add_(0.01 * torch.randn_like(parameter))
+        for module in network.modules():
+            if isinstance(module, ScaleNorm):
+                module.running_var.uniform_(0.8, 1.2)  # so that scales differ
     path = folder / f"{experiment}.safetensors"
     save_safetensors(path, network, {"rscnet": json.dumps({"config": plain})})
     return path

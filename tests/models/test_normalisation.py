@@ -33,7 +33,7 @@ def plain(norm: ScaleNorm, scale: int) -> nn.BatchNorm2d:
 def test_each_scale_is_normalised_by_itself(norm, x, training):
     norm.train(training)
     parts = [plain(norm, scale).train(training)(x[scale == SCALE_INDEX]) for scale in (0, 2)]
-    torch.testing.assert_close(norm(x, Rows(SCALE_INDEX)), torch.cat(parts))
+    torch.testing.assert_close(norm(x, Rows.grouped(SCALE_INDEX)), torch.cat(parts))
 
 
 def test_statistics_of_a_scale_move_with_its_own_pictures(norm, x):
@@ -50,7 +50,7 @@ def test_rows_of_a_scale_in_two_places_are_two_groups():
 
 
 def test_gradients_reach_the_scales_that_were_seen(norm, x):
-    norm(x, Rows(SCALE_INDEX)).square().sum().backward()
+    norm(x, Rows.grouped(SCALE_INDEX)).square().sum().backward()
     assert (norm.weight.grad.abs().sum(1) > 0).tolist() == [True, False, True]
 
 
@@ -59,6 +59,12 @@ def test_a_scale_alone_and_copied(norm, x):
     torch.testing.assert_close(norm.of_scale(2)(x), norm.eval()(x, rows))
     norm.copy_scale(0, 2)
     torch.testing.assert_close(norm(x, rows), norm(x, Rows(torch.zeros(5, dtype=torch.long))), rtol=0, atol=0)
+
+
+def test_scales_below_take_a_copy_too(norm):
+    before = norm.running_mean.clone()
+    norm.copy_scale(0, 1)
+    torch.testing.assert_close(norm.running_mean, before[:1].expand(3, -1), rtol=0, atol=0)
 
 
 def test_a_shared_normalisation_asks_for_no_rows(x):

@@ -6,14 +6,15 @@ python scripts/combine_weights.py add <run> <before> <after> sum.safetensors --s
 `mean` takes the mean of all weights, such as of a run and its continuation: often better than each of them (Wortsman et
 al., Model soups, ICML 2022). `add` gives a run what another training has learned since, by adding its share of the
 difference between after and before (Ilharco et al., Editing models with task arithmetic, ICLR 2023). Neither costs
-anything in prediction; batch statistics are combined too.
+anything in prediction; batch statistics are combined too. A batch normalisation that all resolutions of one network
+share stands for that of each in another.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from rscnet.config.fingerprint import portable
 from rscnet.errors import UserError
 from rscnet.failures import guarded
 from rscnet.models.checkpoint import save_safetensors
+from rscnet.models.normalisation import for_all_scales
 from rscnet.trained import Trained, load_trained
 
 
@@ -33,10 +35,10 @@ def mean(members: list[Trained]) -> Trained:
     Raises:
         UserError: networks of different layouts.
     """
-    for member in members:
-        _check_layout(members[-1], member)
-        _check_layout(member, members[-1])
-    states = [member.network.state_dict() for member in members]
+    states = [_state(member, members[-1]) for member in members]
+    for state in states:
+        _check_layout(members[-1].network.state_dict(), state, members[-1].path)
+        _check_layout(state, members[-1].network.state_dict(), members[-1].path)
     return _replaced(members[-1], lambda name, _: torch.stack([state[name].float() for state in states]).mean(0))
 
 
@@ -49,9 +51,9 @@ def add(start: Trained, before: Trained, after: Trained, share: float) -> Traine
     Raises:
         UserError: networks of different layouts.
     """
-    _check_layout(after, before)
-    _check_layout(after, start)
-    old, new = before.network.state_dict(), after.network.state_dict()
+    old, new = _state(before, start), _state(after, start)
+    _check_layout(new, old, before.path)
+    _check_layout(new, start.network.state_dict(), start.path)
 
     def moved(name: str, value: Tensor) -> Tensor:
         if name not in new:
@@ -63,12 +65,16 @@ def add(start: Trained, before: Trained, after: Trained, share: float) -> Traine
     return _replaced(start, moved)
 
 
-def _check_layout(part: Trained, whole: Trained) -> None:
+def _state(trained: Trained, like: Trained) -> dict[str, Tensor]:
+    """Weights of a network, a batch normalisation that is shared in it given to all scales where `like` has several."""
+    return for_all_scales(like.network, trained.network.state_dict())
+
+
+def _check_layout(part: Mapping[str, Tensor], whole: Mapping[str, Tensor], path: Path) -> None:
     """Raises a UserError unless `whole` has all tensors of `part`, in their shapes."""
-    state = whole.network.state_dict()
-    for name, value in part.network.state_dict().items():
-        if name not in state or state[name].shape != value.shape:
-            raise UserError(f"{whole.path}: is another network than {part.path}, see {name}; expected the same layout")
+    for name, value in part.items():
+        if name not in whole or whole[name].shape != value.shape:
+            raise UserError(f"{path}: is another network than the others, see {name}; expected the same layout")
 
 
 def _replaced(trained: Trained, change: Callable[[str, Tensor], Tensor]) -> Trained:

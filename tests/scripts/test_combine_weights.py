@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_checkpoint import write_checkpoint
 
 from rscnet.errors import UserError
 from rscnet.trained import load_trained
@@ -53,3 +54,13 @@ def test_unlike_networks_are_refused():
     other.network.projector = None
     with pytest.raises(UserError, match=r"is another network than .*expected the same layout"):
         combine_weights.mean([one, other])
+
+
+def test_a_shared_normalisation_meets_one_of_each_scale(tmp_path):
+    own, shared = (
+        load_trained(str(write_checkpoint(tmp_path, "rsc_full", f"encoder.own_norm={own}"))) for own in (True, False)
+    )
+    name = "encoder.layer1.blocks.0.bn1.running_mean"
+    own.network.get_buffer(name)[2] += 1
+    expected = (own.network.state_dict()[name] + shared.network.state_dict()[name]) / 2
+    torch.testing.assert_close(combine_weights.mean([shared, own]).network.state_dict()[name], expected)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-BY_SCALE = ("running_mean", "running_var", "weight", "bias")  # in the order of `F.batch_norm`
+BY_SCALE = ("running_mean", "running_var", "weight", "bias")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,13 @@ class ScaleNorm(nn.BatchNorm2d):
 
     def _learned(self, x: Tensor, rows: Rows) -> Tensor:
         parts = x.split([count for _, count in rows.groups])
-        found = [
-            F.batch_norm(part, *(getattr(self, name)[scale] for name in BY_SCALE), True, self.momentum, self.eps)
-            for (scale, _), part in zip(rows.groups, parts, strict=True)
-        ]
+        found = [self._counted(part, scale) for (scale, _), part in zip(rows.groups, parts, strict=True)]
         return torch.cat(found)
+
+    def _counted(self, x: Tensor, scale: int) -> Tensor:
+        assert self.momentum is not None
+        own = {name: getattr(self, name)[scale] for name in BY_SCALE}
+        return F.batch_norm(x, **own, training=True, momentum=self.momentum, eps=self.eps)
 
     @torch.no_grad()
     def of_scale(self, scale: int) -> nn.BatchNorm2d:

@@ -89,9 +89,9 @@ def test_what_is_not_ours_is_named(tmp_path, dense):
         load_trained(str(dense))
 
 
-def network(experiment: str) -> torch.nn.Module:
+def network(experiment: str, *words: str) -> torch.nn.Module:
     torch.manual_seed(9)
-    return build(compose([f"experiment={experiment}", "preset=smoke"]).plain()["model"]["network"])
+    return build(compose([f"experiment={experiment}", "preset=smoke", *words]).plain()["model"]["network"])
 
 
 def test_a_start_says_what_it_loaded(dense):
@@ -140,7 +140,7 @@ def test_a_part_is_missing_as_a_whole_or_not_at_all(dense, weights, tmp_path):
 
 
 def test_every_scale_starts_from_a_normalisation_that_was_shared(dense):
-    start, (state, _) = network("rsc_full"), read(dense)
+    start, (state, _) = network("rsc_full", "encoder.own_norm=true"), read(dense)
     initialise(start, str(dense), {"missing": ["regressor.*", "projector.*", "*.alphas"], "unexpected": ["head.*"]})
     for name in ("bn1.running_mean", "layer2.blocks.0.downsample.1.weight"):
         value = start.state_dict()[f"encoder.{name}"]

@@ -53,7 +53,7 @@ def test_it_ignores_where_and_how(usual, words):
         "init_from=somewhere",
         "model.sequential=true",
         "model.ramp=none",
-        "encoder.own_norm=false",
+        "encoder.own_norm=true",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):

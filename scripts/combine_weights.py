@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -35,11 +35,12 @@ def mean(members: list[Trained]) -> Trained:
     Raises:
         UserError: networks of different layouts.
     """
-    states = [_state(member, members[-1]) for member in members]
-    for state in states:
-        _check_layout(members[-1].network.state_dict(), state, members[-1].path)
-        _check_layout(state, members[-1].network.state_dict(), members[-1].path)
-    return _replaced(members[-1], lambda name, _: torch.stack([state[name].float() for state in states]).mean(0))
+    last = members[-1]
+    for member in members:
+        _check_layout(last, member, last)
+        _check_layout(member, last, last)
+    states = [_state(member, last) for member in members]
+    return _replaced(last, lambda name, _: torch.stack([state[name].float() for state in states]).mean(0))
 
 
 def add(start: Trained, before: Trained, after: Trained, share: float) -> Trained:
@@ -51,9 +52,9 @@ def add(start: Trained, before: Trained, after: Trained, share: float) -> Traine
     Raises:
         UserError: networks of different layouts.
     """
+    _check_layout(after, before, start)
+    _check_layout(after, start, start)
     old, new = _state(before, start), _state(after, start)
-    _check_layout(new, old, before.path)
-    _check_layout(new, start.network.state_dict(), start.path)
 
     def moved(name: str, value: Tensor) -> Tensor:
         if name not in new:
@@ -70,11 +71,12 @@ def _state(trained: Trained, like: Trained) -> dict[str, Tensor]:
     return for_all_scales(like.network, trained.network.state_dict())
 
 
-def _check_layout(part: Mapping[str, Tensor], whole: Mapping[str, Tensor], path: Path) -> None:
-    """Raises a UserError unless `whole` has all tensors of `part`, in their shapes."""
-    for name, value in part.items():
-        if name not in whole or whole[name].shape != value.shape:
-            raise UserError(f"{path}: is another network than the others, see {name}; expected the same layout")
+def _check_layout(part: Trained, whole: Trained, like: Trained) -> None:
+    """Raises a UserError unless `whole` has all tensors of `part`, in their shapes, both normalised as `like` is."""
+    state = _state(whole, like)
+    for name, value in _state(part, like).items():
+        if name not in state or state[name].shape != value.shape:
+            raise UserError(f"{whole.path}: is another network than {part.path}, see {name}; expected the same layout")
 
 
 def _replaced(trained: Trained, change: Callable[[str, Tensor], Tensor]) -> Trained:

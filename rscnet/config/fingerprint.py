@@ -82,6 +82,7 @@ def _weights(name: str | None) -> str | list[str] | None:
 
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
+        # a plain network has no normalisation of each scale, whatever the preset asks for
         plain = {"own_norm"} if node.get("resolution_aware") is False else set()
         kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT | plain}
         return {

@@ -31,8 +31,9 @@ class CurriculumCallback(pl.Callback):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # encoders that follow the network's are started with it
-        averages = [callback.average for callback in trainer.callbacks if isinstance(callback, MovingAverage)]  # type: ignore[attr-defined]
-        networks = [getattr(module, name, None) for module in (pl_module, *averages) for name in ("network", "teacher")]
+        averages = [callback for callback in trainer.callbacks if isinstance(callback, MovingAverage)]  # type: ignore[attr-defined]
+        modules = [pl_module, *(module for average in averages for module in average.modules)]
+        networks = [getattr(module, name, None) for module in modules for name in ("network", "teacher")]
         encoders = [encoder for network in networks if (encoder := getattr(network, "encoder", None)) is not None]
         known = self.known
         if known is None:

@@ -1,36 +1,59 @@
 """What a moving average of the weights is."""
 
+from types import SimpleNamespace
+
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from rscnet.callbacks.averaging import MovingAverage
 from rscnet.errors import UserError
 
 
-class Numbers(nn.Module):
+class Numbers(pl.LightningModule):
     faces: torch.Tensor
+    template: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.tensor([0.0]))
+        self.register_buffer("template", torch.linspace(0, 1, 7000).double().pow(3).float())
+        self.weight = nn.Parameter(torch.tensor([1.0]))
         self.register_buffer("faces", torch.arange(7000))
+
+
+def moved(averaging: MovingAverage, model: Numbers, steps: list[float]) -> Numbers:
+    averaging.setup(SimpleNamespace(), model, "fit")  # type: ignore[arg-type]
+    for step, weight in enumerate(steps, 1):
+        with torch.no_grad():
+            model.weight.fill_(weight)
+        averaging.on_train_batch_end(SimpleNamespace(global_step=step), model, None, None, 0)  # type: ignore[arg-type]
+    (average,) = averaging.modules[:1]
+    return average  # type: ignore[return-value]
 
 
 def test_numbers_move_and_whole_numbers_do_not():
     model = Numbers()
-    average = AveragedModel(model, use_buffers=True, **MovingAverage(0.996)._kwargs)
-    average.update_parameters(model)
-    for _ in range(2):
-        with torch.no_grad():
-            model.weight += 1
-        average.update_parameters(model)
-    assert average.module.weight.item() == pytest.approx(0.004 * (0.996 * 1 + 2))
-    assert torch.equal(average.module.faces, model.faces)
+    average = moved(MovingAverage(0.996), model, [2, 3])
+    assert average.weight.item() == pytest.approx(0.996 * (0.996 * 1 + 0.004 * 2) + 0.004 * 3)
+    assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
 
 
-@pytest.mark.parametrize("decay", [1.0, -0.1, float("nan")])
-def test_impossible_decays_are_refused(decay):
-    with pytest.raises(UserError, match=r"averaging: decay: expected at least 0 and less than 1, got"):
-        MovingAverage(decay)
+def test_a_share_of_the_start_stays():
+    model = Numbers()
+    averaging = MovingAverage(0.5, share=0.25)
+    average = moved(averaging, model, [2, 4])
+    assert average.weight.item() == pytest.approx(0.25 * 1 + 0.75 * (0.25 * 1 + 0.25 * 2 + 0.5 * 4))
+    assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
+    assert averaging.modules[1].weight.item() == 1 and model.weight.item() == 4  # type: ignore[operator, union-attr]
+
+
+def test_there_is_nothing_before_training():
+    assert MovingAverage(0.9, share=0.1).modules == []
+
+
+@pytest.mark.parametrize("value", [1.0, -0.1, float("nan")])
+@pytest.mark.parametrize("name", ["decay", "share"])
+def test_impossible_numbers_are_refused(name, value):
+    with pytest.raises(UserError, match=rf"averaging: {name}: expected at least 0 and less than 1, got"):
+        MovingAverage(**{"decay": 0.5, name: value})

@@ -116,12 +116,12 @@ def test_the_average_is_started_with_the_network():
             self.network = torch.nn.Module()
             self.network.encoder = ResolutionAwareResNet(depth=18, width=0.125, own_norm=True)
 
-    module, averaging = Module(), MovingAverage(0.9)
+    module, averaging = Module(), MovingAverage(0.9, share=0.1)
     torch.nn.init.uniform_(module.network.encoder.bn1.running_mean)
     averaging.setup(trainer(), module, "fit")
     CurriculumCallback().on_train_epoch_start(trainer(0, callbacks=[averaging]), module)
-    assert averaging.average is not None and averaging.average is not module
-    for encoder in (module.network.encoder, averaging.average.network.encoder):  # type: ignore[union-attr]
+    assert len({id(one) for one in (module, *averaging.modules)}) == 3
+    for encoder in (one.network.encoder for one in (module, *averaging.modules)):  # type: ignore[union-attr]
         statistics = encoder.bn1.running_mean
         assert torch.equal(statistics[1:], statistics[:1].expand(4, -1)) and encoder.layer1.alphas[1, 0] == 1
 

@@ -174,7 +174,7 @@ def test_killed_after_a_checkpoint_and_before_its_step_is_logged(reference, tmp_
 
 
 def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
-    average = "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5}"
+    average = "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5, share: 0.25}"
     whole = run(tmp_path / "whole", *QUICK, average)
     assert whole.parent.name != reference.parent.name  # another run than the one without
     kept, plain = content(whole)["state_dict"], content(reference)["state_dict"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from itertools import chain
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,8 +18,9 @@ class MovingAverage(WeightAveraging):
     """Lightning's average of all parameters and buffers, which begins with the weights that training begins with.
 
     At each step `decay` of it is kept; what comes in are the network's weights with a share of those of the start, so
-    that the average is `share` start and `1 - share` moving average: nearer to what the start knew, for less than a
-    smaller rate costs (WiSE-FT, Wortsman et al., CVPR 2022).
+    that the parameters are `share` start and `1 - share` moving average: nearer to what the start knew, for less than a
+    smaller rate costs (WiSE-FT, Wortsman et al., CVPR 2022). Buffers have no such share: the start's batch statistics
+    are of large pictures.
 
     Numbers that are not floating point, such as faces of the body and the queue's identities, are taken as they are:
     Lightning's own exponential average rounds them down, and with some decays changes them.
@@ -69,11 +69,10 @@ class MovingAverage(WeightAveraging):
             self._start.load_state_dict(checkpoint["start_state"])
 
     def _move(self, averages: Sequence[Tensor], currents: Sequence[Tensor], _count: Tensor | int) -> None:
-        """Called with all tensors of one type at a time, in the module's order."""
-        starts: Sequence[Tensor] = currents
-        if self._start is not None:
-            every = chain(self._start.parameters(), self._start.buffers())
-            starts = [tensor.detach() for tensor in every if tensor.dtype == averages[0].dtype]
+        """Called with all tensors of one type at a time, in the module's order: parameters, then buffers."""
+        parameters = [] if self._start is None else self._start.parameters()
+        starts = [tensor.detach() for tensor in parameters if tensor.dtype == averages[0].dtype]
+        starts.extend(currents[len(starts) :])
         for average, current, start in zip(averages, currents, starts, strict=True):
             if torch.is_floating_point(average):
                 average.lerp_(current.lerp(start, self.share), 1 - self.decay)  # leaves equal numbers as they are

@@ -14,10 +14,12 @@ from rscnet.errors import UserError
 class Numbers(pl.LightningModule):
     faces: torch.Tensor
     template: torch.Tensor
+    statistic: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("template", torch.linspace(0, 1, 7000).double().pow(3).float())
+        self.register_buffer("statistic", torch.tensor([1.0]))
         self.weight = nn.Parameter(torch.tensor([1.0]))
         self.register_buffer("faces", torch.arange(7000))
 
@@ -27,6 +29,7 @@ def moved(averaging: MovingAverage, model: Numbers, steps: list[float]) -> Numbe
     for step, weight in enumerate(steps, 1):
         with torch.no_grad():
             model.weight.fill_(weight)
+            model.statistic.fill_(weight)
         averaging.on_train_batch_end(SimpleNamespace(global_step=step), model, None, None, 0)  # type: ignore[arg-type]
     (average,) = averaging.modules[:1]
     return average  # type: ignore[return-value]
@@ -36,6 +39,7 @@ def test_numbers_move_and_whole_numbers_do_not():
     model = Numbers()
     average = moved(MovingAverage(0.996), model, [2, 3])
     assert average.weight.item() == pytest.approx(0.996 * (0.996 * 1 + 0.004 * 2) + 0.004 * 3)
+    assert average.statistic.item() == average.weight.item()
     assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
 
 
@@ -43,7 +47,9 @@ def test_a_share_of_the_start_stays():
     model = Numbers()
     averaging = MovingAverage(0.5, share=0.25)
     average = moved(averaging, model, [2, 4])
-    assert average.weight.item() == pytest.approx(0.25 * 1 + 0.75 * (0.25 * 1 + 0.25 * 2 + 0.5 * 4))
+    plain = 0.25 * 1 + 0.25 * 2 + 0.5 * 4
+    assert average.weight.item() == pytest.approx(0.25 * 1 + 0.75 * plain)
+    assert average.statistic.item() == pytest.approx(plain)  # buffers have no share
     assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
     assert averaging.modules[1].weight.item() == 1 and model.weight.item() == 4  # type: ignore[operator, union-attr]
 

@@ -6,9 +6,8 @@ python scripts/combine_weights.py add <run> <before> <after> sum.safetensors --s
 `mean` takes the mean of all weights, such as of a run and its continuation: often better than each of them (Wortsman et
 al., Model soups, ICML 2022). `add` gives a run what another training has learned since, by adding its share of the
 difference between after and before (Ilharco et al., Editing models with task arithmetic, ICLR 2023). Neither costs
-anything in prediction; batch statistics are combined too, unless `add` is told to keep the run's (`--keep-statistics`,
-where the others saw other sizes of pictures). A batch normalisation that all resolutions of one network share stands
-for that of each in another.
+anything in prediction; batch statistics are combined too. A batch normalisation that all resolutions of one network
+share stands for that of each in another.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ def mean(members: list[Trained]) -> Trained:
     return _replaced(last, lambda name, _: torch.stack([state[name].float() for state in states]).mean(0))
 
 
-def add(start: Trained, before: Trained, after: Trained, share: float, statistics: bool = True) -> Trained:
+def add(start: Trained, before: Trained, after: Trained, share: float) -> Trained:
     """`start`, its weights replaced by start + share * (after - before).
 
     Variances of batch normalisation are multiplied instead, by the ratio to the power of `share`: they stay positive.
-    What `after` does not have, such as a projector, stays as it is, and batch statistics do without `statistics`.
+    What `after` does not have, such as a projector, stays as it is.
 
     Raises:
         UserError: networks of different layouts.
@@ -58,7 +57,7 @@ def add(start: Trained, before: Trained, after: Trained, share: float, statistic
     old, new = _state(before, start), _state(after, start)
 
     def moved(name: str, value: Tensor) -> Tensor:
-        if name not in new or (not statistics and "running_" in name):
+        if name not in new:
             return value
         if name.endswith("running_var"):
             return value * (new[name].clamp_min(1e-12) / old[name].clamp_min(1e-12)) ** share
@@ -99,7 +98,6 @@ def main() -> None:
     for name in ("start", "before", "after"):
         added.add_argument(name, help=network)
     added.add_argument("--share", type=float, default=1.0, help="of the difference")
-    added.add_argument("--keep-statistics", action="store_true", help="batch statistics stay those of the start")
     for way in (averaged, added):
         way.add_argument("out", type=Path, help="safetensors file to write")
     arguments = parser.parse_args()
@@ -107,7 +105,7 @@ def main() -> None:
         found = mean([load_trained(name) for name in arguments.members])
     else:
         start, before, after = (load_trained(name) for name in (arguments.start, arguments.before, arguments.after))
-        found = add(start, before, after, arguments.share, statistics=not arguments.keep_statistics)
+        found = add(start, before, after, arguments.share)
     record = json.dumps({"config": portable(found.config), "version": __version__})
     save_safetensors(arguments.out, found.network, {"rscnet": record})
     print(f"written: {arguments.out}")

@@ -49,17 +49,6 @@ def test_a_share_of_a_difference_is_added_and_variances_stay_positive(tmp_path, 
     assert all(torch.equal(again[name], value) for name, value in was.items())
 
 
-def test_statistics_may_stay_those_of_the_start(tmp_path, monkeypatch):
-    out = tmp_path / "sum.safetensors"
-    words = ["combine_weights.py", "add", "rsc_small", "rsc_small", "hr_small", str(out)]
-    monkeypatch.setattr("sys.argv", [*words, "--share", "0.5", "--keep-statistics"])
-    combine_weights.main()
-    found, was = (load_trained(name).network.state_dict() for name in (str(out), "rsc_small"))
-    for name in ("encoder.bn1.running_mean", "encoder.bn1.running_var"):
-        assert torch.equal(found[name], was[name])
-    assert not torch.equal(found["encoder.bn1.weight"], was["encoder.bn1.weight"])
-
-
 def test_unlike_networks_are_refused():
     one, other = load_trained("rsc_small"), load_trained("rsc_small")
     other.network.projector = None

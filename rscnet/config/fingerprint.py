@@ -38,6 +38,7 @@ NEUTRAL = {
     "sequential": False,
     "refinement": False,
     "own_norm": False,
+    "own_rate": 1.0,
     **dict.fromkeys(("distances", "recut", "focus", "shown")),
     **dict.fromkeys(("clutter", "company", "everyday", "gaze", "free_limbs"), 0.0),
     "pose_noise": 1.0,
@@ -82,15 +83,21 @@ def _weights(name: str | None) -> str | list[str] | None:
 
 def _without(node: Any) -> Any:
     if isinstance(node, dict):
-        # a plain network has no normalisation of each scale, whatever the preset asks for
-        plain = {"own_norm"} if node.get("resolution_aware") is False else set()
-        kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT | plain}
+        kept = {key: value for key, value in node.items() if key not in WITHOUT_EFFECT | _of_no_scale(node)}
         return {
             key: _without(value)
             for key, value in kept.items()
             if key not in NEUTRAL or value not in (None, NEUTRAL[key])
         }
     return [_without(value) for value in node] if isinstance(node, list) else node
+
+
+def _of_no_scale(node: dict[str, Any]) -> set[str]:
+    """What a plain network does not have, whatever the preset asks for: scales with something of their own."""
+    network = node.get("network")
+    encoder = (network.get("encoder") if isinstance(network, dict) else None) or node
+    plain = isinstance(encoder, dict) and encoder.get("resolution_aware") is False
+    return {"own_norm", "own_rate"} if plain else set()
 
 
 def _folders_that_are_data(node: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rscnet.errors import UserError
@@ -30,18 +30,23 @@ class TrainingModule(pl.LightningModule):
     """Base of the project's modules.
 
     Args:
-        optimizer: takes the parameters.
+        optimizer: takes the parameters, in groups.
         schedule: `mode` and `warmup` of `learning_rate_factor`.
     """
 
-    def __init__(self, optimizer: Callable[[Iterable[Tensor]], Optimizer], schedule: Mapping[str, Any]) -> None:
+    def __init__(self, optimizer: Callable[[Iterable[Any]], Optimizer], schedule: Mapping[str, Any]) -> None:
         super().__init__()
         self.optimizer = optimizer
         self.schedule = dict(schedule)
 
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The parameters to train, in groups with a factor on the learning rate of each."""
+        return [([p for p in self.parameters() if p.requires_grad], 1.0)]
+
     def configure_optimizers(self) -> Any:
+        groups = self.parameter_groups()
         try:
-            optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+            optimizer = self.optimizer([{"params": parameters} for parameters, _ in groups])
         except (TypeError, ValueError) as error:  # values that the optimiser itself refuses
             raise UserError(f"optimizer: {error}") from error
         total = self.trainer.datamodule.curriculum.total_steps(len(self.trainer.datamodule.train))  # type: ignore[attr-defined]
@@ -50,7 +55,8 @@ class TrainingModule(pl.LightningModule):
             # step + 1: the first step of a warm-up already moves
             return learning_rate_factor((step + 1) / (total + 1), **self.schedule)
 
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        factors = [lambda step, rate=rate: rate * factor(step) for _, rate in groups]
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factors)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def rank_share(self, count: int) -> float:

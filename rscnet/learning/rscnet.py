@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rscnet.body.model import BodyModel
@@ -29,6 +29,8 @@ class RSCNetModule(TrainingModule):
         ramp: course of the losses across resolutions; its length comes from the curriculum.
         sequential: forward each resolution by itself, from high to low, as the original does, so that batch
             normalisation sees one resolution at a time; False forwards them together.
+        own_rate: our extension: factor on the learning rate of what each resolution has of its own, which others do not
+            suffer from. The paper has 1.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class RSCNetModule(TrainingModule):
         schedule: Mapping[str, Any],
         ramp: Literal["up", "down", "none"] = "up",
         sequential: bool = False,
+        own_rate: float = 1.0,
     ) -> None:
         super().__init__(optimizer, schedule)
         self.network = network
@@ -49,6 +52,14 @@ class RSCNetModule(TrainingModule):
             network.projector.requires_grad_(False)  # DDP waits for the gradient of every parameter that has one
         self.ramp: Literal["up", "down", "none"] = ramp
         self.sequential = sequential
+        self.own_rate = own_rate
+
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Two groups if what each resolution has of its own has a rate of its own too."""
+        own = {id(p) for p in getattr(self.network.encoder, "own_parameters", list)()} if self.own_rate != 1 else set()
+        [(parameters, _)] = super().parameter_groups()
+        parts = [[p for p in parameters if (id(p) in own) == chosen] for chosen in (False, True)]
+        return [(part, rate) for part, rate in zip(parts, (1.0, self.own_rate), strict=True) if part]
 
     def forward(self, batch: Batch) -> Prediction:
         """Predictions of all views, view-major rows."""

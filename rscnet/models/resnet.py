@@ -194,6 +194,12 @@ class ResolutionAwareResNet(nn.Module):
         """Last feature map of normalised pictures; `scale_index` picks each picture's row of coefficients."""
         return self.stages(views, scale_index)[-1]
 
+    def own_parameters(self) -> list[nn.Parameter]:
+        """What each scale has a row of: coefficients, weights and biases of its normalisation."""
+        norms = [module for module in self.modules() if isinstance(module, ScaleNorm)]
+        rows = [module.alphas for module in self.modules() if isinstance(module, Stage) and module.alphas is not None]
+        return rows + [parameter for norm in norms for parameter in (norm.weight, norm.bias)]
+
     def known_scales(self) -> list[int]:
         """The scale indices whose coefficients are no longer the ones that they began as; none of a plain network."""
         rows = [stage.alphas for stage in map(self.get_submodule, STAGES) if isinstance(stage.alphas, Tensor)]

@@ -21,7 +21,7 @@ def test_a_preset_shares_pictures_between_stages_and_leaves_full_resolution_alon
 
     assert epochs("preset=paper") == epochs("preset=cpu64") == [0.5, 0.5, 0.5, 1.0]
     assert epochs("preset=cpu", "stage_epochs.stage3=2") == [0.05, 0.05, 0.1, 2]
-    assert epochs("preset=cpu", "curriculum.stages.stage0.epochs=3") == [3, 0.05, 0.1, 1.7]
+    assert epochs("preset=cpu", "curriculum.stages.stage0.epochs=3") == [3, 0.05, 0.1, 1.95]
     assert epochs("preset=cpu", "experiment=hr_baseline") == [10]
 
 

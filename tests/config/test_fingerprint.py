@@ -54,10 +54,16 @@ def test_it_ignores_where_and_how(usual, words):
         "model.sequential=true",
         "model.ramp=none",
         "encoder.own_norm=true",
+        "encoder.own_rate=2",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):
     assert digest(science(compose([*RSC, word]))) != usual
+
+
+def test_a_plain_network_has_nothing_of_a_scale():
+    plain = ["experiment=hr_baseline", "preset=smoke"]
+    assert science(compose([*plain, "encoder.own_norm=true", "encoder.own_rate=2"])) == science(compose(plain))
 
 
 def test_runs_from_before_a_switch_are_found_while_it_is_off():

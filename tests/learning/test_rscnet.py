@@ -68,6 +68,31 @@ def test_everything_on_gives_a_finite_loss_and_gradients(views):
             assert parameter.grad.any(), name
 
 
+@pytest.mark.parametrize("own_norm", [True, False])
+def test_what_a_resolution_has_of_its_own_learns_at_a_rate_of_its_own(own_norm):
+    words = ("encoder.own_rate=8", f"encoder.own_norm={own_norm}", "optimizer.lr=1e-3", "schedule.mode=constant")
+    trained, _ = module("rsc_full", *words)
+    optimizer = trained.configure_optimizers()["optimizer"]
+    shared, own = optimizer.param_groups
+    assert (shared["lr"], own["lr"]) == (1e-3, 8e-3)
+    names = {id(parameter): name for name, parameter in trained.named_parameters()}
+    chosen = {names[id(parameter)] for parameter in own["params"]}
+    assert {f"network.encoder.layer{i}.alphas" for i in range(1, 5)} <= chosen
+    norms = {f"network.encoder.bn1.{name}" for name in ("weight", "bias")}
+    assert chosen & norms == (norms if own_norm else set()) and all(
+        name.startswith("network.encoder") for name in chosen
+    )
+    rest = {names[id(parameter)] for parameter in shared["params"]}
+    assert chosen | rest == {name for name, p in trained.named_parameters() if p.requires_grad} and not chosen & rest
+
+
+@pytest.mark.parametrize("words", [("rsc_full",), ("multires_baseline", "encoder.own_norm=true", "encoder.own_rate=8")])
+def test_with_one_rate_or_nothing_of_its_own_there_is_one_group(words):
+    trained, _ = module(*words)
+    [(parameters, rate)] = trained.parameter_groups()
+    assert rate == 1 and len(parameters) == sum(p.requires_grad for p in trained.parameters())
+
+
 def test_body_data_stay_out_of_the_weights():
     trained, _ = module("rsc_full")
     assert not [name for name in trained.state_dict() if name.startswith("body")]

@@ -17,7 +17,7 @@ DRIVER = ROOT / "tests" / "data" / "ddp_driver.py"
 # 5 test people in batches of 2: ranks hold 3 and 2 of them, in 2 batches and in 1
 TESTED = ["people.test=5", "data.eval_batch_size=2", "evaluation.panel_samples=0"]
 RANKS = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-TWO_RANKS = ["preset=smoke", "encoder.own_norm=true", *PEOPLE, *RANKS, *TESTED]
+TWO_RANKS = ["preset=smoke", "encoder.own_norm=true", "encoder.own_rate=8", *PEOPLE, *RANKS, *TESTED]
 BATCHES = [8] + [4] * 3 + [3] * 8  # those of 3 samples do not split evenly
 SHORT = ["curriculum.stages.stage3=null"]
 

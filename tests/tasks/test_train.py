@@ -19,6 +19,8 @@ WORDS = [
     "trainer.log_every_n_steps=1",
     "callbacks.checkpoints.every_n_steps=5",
     "evaluation.rivals.start=null",
+    "encoder.own_norm=true",
+    "encoder.own_rate=8",
 ]
 QUICK = [*WORDS, "evaluation.rivals.mean_pose=null", "evaluation.panel_samples=0"]  # the same run, less to look at
 STEPS = 16

@@ -32,7 +32,7 @@ class CurriculumCallback(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # encoders that follow the network's are started with it
         averages = [callback for callback in trainer.callbacks if isinstance(callback, MovingAverage)]  # type: ignore[attr-defined]
-        modules = [pl_module, *(module for average in averages for module in average.modules)]
+        modules = [pl_module, *(module for average in averages for module in average.copies)]
         networks = [getattr(module, name, None) for module in modules for name in ("network", "teacher")]
         encoders = [encoder for network in networks if (encoder := getattr(network, "encoder", None)) is not None]
         known = self.known

@@ -13,8 +13,9 @@ from rscnet.models.resnet import coefficients
 
 
 class TrainingSignals(pl.Callback):
-    """Logs `train/lr`, `grad_norm/<part>` before clipping, `train/queue_fill` (0 to 1) and mean and spread over blocks
-    of the coefficients of each scale, `coefficients/mean/scale<i>` and `coefficients/std/scale<i>`."""
+    """Logs `train/lr` (of what all resolutions share), `grad_norm/<part>` before clipping, `train/queue_fill` (0 to 1)
+    and mean and spread over blocks of the coefficients of each scale, `coefficients/mean/scale<i>` and
+    `coefficients/std/scale<i>`."""
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer

@@ -39,6 +39,7 @@ NEUTRAL = {
     "refinement": False,
     "own_norm": False,
     "own_rate": 1.0,
+    "share": 0.0,
     **dict.fromkeys(("distances", "recut", "focus", "shown")),
     **dict.fromkeys(("clutter", "company", "everyday", "gaze", "free_limbs"), 0.0),
     "pose_noise": 1.0,
@@ -59,7 +60,7 @@ def science_of(plain: Mapping[str, Any]) -> dict[str, Any]:
     chosen["precision"] = plain["trainer"].get("precision")
     chosen |= {key: plain["trainer"][key] for key, off in STEPS.items() if plain["trainer"].get(key) not in off}
     if average := (plain.get("callbacks") or {}).get("average"):
-        chosen["average"] = average
+        chosen["average"] = _without(average)
     folders = _folders_that_are_data((plain.get("data") or {}).get("train"))
     return chosen | ({"folders": folders} if folders else {})
 
@@ -93,9 +94,9 @@ def _without(node: Any) -> Any:
 
 
 def _of_no_scale(node: dict[str, Any]) -> set[str]:
-    """What a plain network does not have, whatever the preset asks for: scales with something of their own."""
+    """What a model or an encoder asks for in vain, for a plain network has nothing of a scale's own."""
     network = node.get("network")
-    encoder = (network.get("encoder") if isinstance(network, dict) else None) or node
+    encoder = network.get("encoder") if isinstance(network, dict) else node
     plain = isinstance(encoder, dict) and encoder.get("resolution_aware") is False
     return {"own_norm", "own_rate"} if plain else set()
 

@@ -60,7 +60,7 @@ class EncoderSize(Strict):
     depth: int
     width: float = Field(gt=0)
     own_norm: bool
-    own_rate: float = Field(gt=0)
+    own_rate: float = Field(gt=0, allow_inf_nan=False)
 
 
 class TextureSize(Strict):

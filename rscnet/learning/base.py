@@ -38,6 +38,7 @@ class TrainingModule(pl.LightningModule):
         super().__init__()
         self.optimizer = optimizer
         self.schedule = dict(schedule)
+        self.given: frozenset[str] = frozenset()  # names of the parameters that `init_from` gave
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """The parameters to train, in groups with a factor on the learning rate of each."""

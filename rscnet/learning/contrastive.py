@@ -44,7 +44,7 @@ class ContrastiveModule(TrainingModule):
         self,
         network: FeatureNet,
         objective: FeatureObjective,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
         queue_features: Literal["online", "momentum"] = "online",
         momentum: float = 0.999,

@@ -28,7 +28,7 @@ class DenseModule(TrainingModule):
         self,
         network: DenseNet,
         loss: DenseLoss,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
     ) -> None:
         super().__init__(optimizer, schedule)

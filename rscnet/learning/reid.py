@@ -28,7 +28,7 @@ class ReIDModule(TrainingModule):
     def __init__(
         self,
         network: ReIDNet,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
         temperature: float = 0.1,
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from rscnet.body.model import BodyModel
+from rscnet.errors import UserError
 from rscnet.learning.base import TrainingModule
 from rscnet.losses.objective import RSCObjective
 from rscnet.losses.posed import PosedBodies, pose_bodies
@@ -31,6 +33,9 @@ class RSCNetModule(TrainingModule):
             normalisation sees one resolution at a time; False forwards them together.
         own_rate: our extension: factor on the learning rate of what each resolution has of its own, which others do not
             suffer from. The paper has 1.
+
+    Raises:
+        UserError: an impossible `own_rate`.
     """
 
     def __init__(
@@ -38,13 +43,15 @@ class RSCNetModule(TrainingModule):
         network: RSCNet,
         body: BodyModel,
         objective: RSCObjective,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
         ramp: Literal["up", "down", "none"] = "up",
         sequential: bool = False,
         own_rate: float = 1.0,
     ) -> None:
         super().__init__(optimizer, schedule)
+        if not 0 < own_rate < math.inf:
+            raise UserError(f"model.own_rate: expected more than 0 and finite, got {own_rate}")
         self.network = network
         self.body = body
         self.objective = objective

@@ -31,7 +31,7 @@ class TemporalModule(TrainingModule):
         network: TemporalRefiner,
         body: BodyModel,
         loss: TemporalLoss,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
     ) -> None:
         super().__init__(optimizer, schedule)

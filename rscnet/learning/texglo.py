@@ -36,7 +36,7 @@ class TexGloModule(TrainingModule):
         network: TexGlo,
         body: BodyModel,
         objective: TextureObjective,
-        optimizer: Callable[[Iterable[Tensor]], Optimizer],
+        optimizer: Callable[[Iterable[Any]], Optimizer],
         schedule: Mapping[str, Any],
         per_vertex: bool = False,
     ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from rscnet import records
 from rscnet.callbacks.checkpoints import BEST, LAST, PREVIOUS, RunStopped
@@ -67,7 +68,10 @@ def run(config: RunConfig) -> float | None:
         require_judges(config)
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
+        before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
         say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
+        moved = (name for name, parameter in module.named_parameters() if not torch.equal(parameter, before[name]))
+        module.given = frozenset(moved)  # type: ignore[assignment]
     if config.fresh and folder.exists() and is_rank_zero():
         shutil.rmtree(folder)  # not before all is known to be good that the new run needs
     records.write_config(folder, plain)

@@ -1,6 +1,7 @@
 """What a moving average of the weights is."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -16,46 +17,70 @@ class Numbers(pl.LightningModule):
     template: torch.Tensor
     statistic: torch.Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, value: float = 1.0) -> None:
         super().__init__()
+        self.given = frozenset({"weight"})
         self.register_buffer("template", torch.linspace(0, 1, 7000).double().pow(3).float())
-        self.register_buffer("statistic", torch.tensor([1.0]))
-        self.weight = nn.Parameter(torch.tensor([1.0]))
+        self.register_buffer("statistic", torch.tensor([value]))
+        self.weight = nn.Parameter(torch.tensor([value]))
+        self.fresh = nn.Parameter(torch.tensor([value]))
         self.register_buffer("faces", torch.arange(7000))
 
 
-def moved(averaging: MovingAverage, model: Numbers, steps: list[float]) -> Numbers:
+def moved(averaging: MovingAverage, model: Numbers, steps: list[float], dtype: torch.dtype = torch.float32) -> Any:
     averaging.setup(SimpleNamespace(), model, "fit")  # type: ignore[arg-type]
+    model.to(dtype)  # as Lightning does after callbacks are set up
+    averaging.on_fit_start(SimpleNamespace(), model)  # type: ignore[arg-type]
     for step, weight in enumerate(steps, 1):
         with torch.no_grad():
-            model.weight.fill_(weight)
-            model.statistic.fill_(weight)
+            for number in (model.weight, model.fresh, model.statistic):
+                number.fill_(weight)
         averaging.on_train_batch_end(SimpleNamespace(global_step=step), model, None, None, 0)  # type: ignore[arg-type]
-    (average,) = averaging.modules[:1]
-    return average  # type: ignore[return-value]
+    return averaging.average
 
 
-def test_numbers_move_and_whole_numbers_do_not():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_numbers_move_and_whole_numbers_do_not(dtype):
     model = Numbers()
-    average = moved(MovingAverage(0.996), model, [2, 3])
+    average = moved(MovingAverage(0.996), model, [2, 3], dtype)
     assert average.weight.item() == pytest.approx(0.996 * (0.996 * 1 + 0.004 * 2) + 0.004 * 3)
-    assert average.statistic.item() == average.weight.item()
-    assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
+    assert average.statistic.item() == average.fresh.item() == average.weight.item()
+    assert torch.equal(average.faces, model.faces)
+    if dtype == torch.float32:
+        assert torch.equal(average.template, model.template)
 
 
-def test_a_share_of_the_start_stays():
+def test_a_share_of_what_the_start_gave_stays():
     model = Numbers()
     averaging = MovingAverage(0.5, share=0.25)
     average = moved(averaging, model, [2, 4])
     plain = 0.25 * 1 + 0.25 * 2 + 0.5 * 4
     assert average.weight.item() == pytest.approx(0.25 * 1 + 0.75 * plain)
-    assert average.statistic.item() == pytest.approx(plain)  # buffers have no share
+    assert average.statistic.item() == average.fresh.item() == pytest.approx(plain)
     assert torch.equal(average.faces, model.faces) and torch.equal(average.template, model.template)
-    assert averaging.modules[1].weight.item() == 1 and model.weight.item() == 4  # type: ignore[operator, union-attr]
+    assert averaging.start is not None and averaging.start.weight.item() == 1  # type: ignore[operator, union-attr]
+    assert model.weight.item() == 4
+
+
+def test_a_share_goes_on_from_a_checkpoint():
+    whole, first, second = (MovingAverage(0.5, share=0.25) for _ in range(3))
+    expected = moved(whole, Numbers(), [2, 4, 8]).weight.item()
+    begun = Numbers()
+    moved(first, begun, [2, 4])
+    checkpoint: dict[str, Any] = {"state_dict": begun.state_dict()}
+    first.on_save_checkpoint(SimpleNamespace(), begun, checkpoint)  # type: ignore[arg-type]
+    resumed = Numbers(value=100.0)  # nothing is known of the start when a run goes on
+    resumed.given = frozenset()
+    second.setup(SimpleNamespace(), resumed, "fit")  # type: ignore[arg-type]
+    second.on_load_checkpoint(SimpleNamespace(), resumed, checkpoint)  # type: ignore[arg-type]
+    with torch.no_grad():
+        resumed.weight.fill_(8)
+    second.on_train_batch_end(SimpleNamespace(global_step=3), resumed, None, None, 0)  # type: ignore[arg-type]
+    assert second.average is not None and second.average.weight.item() == expected  # type: ignore[operator, union-attr]
 
 
 def test_there_is_nothing_before_training():
-    assert MovingAverage(0.9, share=0.1).modules == []
+    assert MovingAverage(0.9, share=0.1).copies == []
 
 
 @pytest.mark.parametrize("value", [1.0, -0.1, float("nan")])

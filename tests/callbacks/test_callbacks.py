@@ -120,8 +120,8 @@ def test_the_average_is_started_with_the_network():
     torch.nn.init.uniform_(module.network.encoder.bn1.running_mean)
     averaging.setup(trainer(), module, "fit")
     CurriculumCallback().on_train_epoch_start(trainer(0, callbacks=[averaging]), module)
-    assert len({id(one) for one in (module, *averaging.modules)}) == 3
-    for encoder in (one.network.encoder for one in (module, *averaging.modules)):  # type: ignore[union-attr]
+    assert len({id(one) for one in (module, *averaging.copies)}) == 3
+    for encoder in (one.network.encoder for one in (module, *averaging.copies)):  # type: ignore[union-attr]
         statistics = encoder.bn1.running_mean
         assert torch.equal(statistics[1:], statistics[:1].expand(4, -1)) and encoder.layer1.alphas[1, 0] == 1
 

@@ -55,10 +55,18 @@ def test_it_ignores_where_and_how(usual, words):
         "model.ramp=none",
         "encoder.own_norm=true",
         "encoder.own_rate=2",
+        "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5}",
     ],
 )
 def test_it_sees_what_is_learned(usual, word):
     assert digest(science(compose([*RSC, word]))) != usual
+
+
+def test_an_average_without_a_share_is_that_of_before_there_was_one():
+    average = "averaging={{_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5{}}}"
+    words = (average.format(share) for share in ("", ", share: 0", ", share: 0.1"))
+    plain, none, some = (science(compose([*RSC, word])) for word in words)
+    assert plain == none != some
 
 
 def test_a_plain_network_has_nothing_of_a_scale():
@@ -70,7 +78,7 @@ def test_runs_from_before_a_switch_are_found_while_it_is_off():
     off = ("everyday=0", "gaze=0", "free_limbs=0", "pose_noise=1", "limb_mixing=0.5")
     now = compose([*RSC, *(f"data.train.{word}" for word in off)]).plain()
     before = copy.deepcopy(now)
-    for key in ("ramp", "sequential"):
+    for key in ("ramp", "sequential", "own_rate"):
         del before["model"][key]
     for key in ("recut", "focus"):
         del before["augmentation"][key]

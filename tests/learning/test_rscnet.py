@@ -10,7 +10,9 @@ from rscnet.config.build import build
 from rscnet.config.compose import compose
 from rscnet.data.plan import BatchKey
 from rscnet.data.views import ViewDataset
+from rscnet.errors import UserError
 from rscnet.learning.rscnet import RSCNetModule
+from rscnet.models.normalisation import ScaleNorm
 from rscnet.structures import Batch
 
 # the ramp takes 5 * floor(12 / 8) = 5 steps; the module stands at step 3
@@ -77,11 +79,10 @@ def test_what_a_resolution_has_of_its_own_learns_at_a_rate_of_its_own(own_norm):
     assert (shared["lr"], own["lr"]) == (1e-3, 8e-3)
     names = {id(parameter): name for name, parameter in trained.named_parameters()}
     chosen = {names[id(parameter)] for parameter in own["params"]}
-    assert {f"network.encoder.layer{i}.alphas" for i in range(1, 5)} <= chosen
-    norms = {f"network.encoder.bn1.{name}" for name in ("weight", "bias")}
-    assert chosen & norms == (norms if own_norm else set()) and all(
-        name.startswith("network.encoder") for name in chosen
-    )
+    norms = {name for name, part in trained.named_modules() if isinstance(part, ScaleNorm)}
+    expected = {f"network.encoder.layer{i}.alphas" for i in range(1, 5)}
+    assert chosen == expected | {f"{norm}.{part}" for norm in norms for part in ("weight", "bias")}
+    assert len(norms) == (20 if own_norm else 0)
     rest = {names[id(parameter)] for parameter in shared["params"]}
     assert chosen | rest == {name for name, p in trained.named_parameters() if p.requires_grad} and not chosen & rest
 
@@ -91,6 +92,14 @@ def test_with_one_rate_or_nothing_of_its_own_there_is_one_group(words):
     trained, _ = module(*words)
     [(parameters, rate)] = trained.parameter_groups()
     assert rate == 1 and len(parameters) == sum(p.requires_grad for p in trained.parameters())
+
+
+@pytest.mark.parametrize("rate", ["-1", "0", "inf", "nan"])
+def test_impossible_rates_are_refused(rate):
+    with pytest.raises(UserError, match=r"encoder\.own_rate"):
+        compose(["experiment=rsc_full", "preset=smoke", f"encoder.own_rate={rate}"])
+    with pytest.raises(UserError, match=r"model\.own_rate"):
+        module("rsc_full", f"model.own_rate={rate}")
 
 
 def test_body_data_stay_out_of_the_weights():

@@ -177,20 +177,21 @@ def test_killed_after_a_checkpoint_and_before_its_step_is_logged(reference, tmp_
 
 def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
     average = "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5, share: 0.25}"
-    whole = run(tmp_path / "whole", *QUICK, average)
-    assert whole.parent.name != reference.parent.name  # another run than the one without
-    kept, plain = content(whole)["state_dict"], content(reference)["state_dict"]
-    assert any(not torch.equal(value, plain[name]) for name, value in kept.items())
+    words = [*QUICK, average, f"init_from={reference}"]
+    whole = run(tmp_path / "whole", *words)
+    kept = content(whole)["state_dict"]
     network = load_trained(str(whole)).network.state_dict()
     assert all(torch.equal(value, kept[f"network.{name}"]) for name, value in network.items())
     with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
         at_step(patch, 12, cut_power)
-        run(tmp_path / "cut", *QUICK, average)
+        run(tmp_path / "cut", *words)
     before = content(next((tmp_path / "cut").glob("*/*/*/seed*")))
     assert any(
         not torch.equal(value, before["state_dict"][name]) for name, value in before["current_model_state"].items()
     )
-    assert_same_run(run(tmp_path / "cut", *QUICK, average), whole)
+    given = content(reference)["state_dict"]
+    assert before["start_state"] and all(torch.equal(given[name], one) for name, one in before["start_state"].items())
+    assert_same_run(run(tmp_path / "cut", *words), whole)
 
 
 def test_fresh_starts_over(reference, tmp_path, capsys):

@@ -46,7 +46,7 @@ class MovingAverage(WeightAveraging):
 
     @property
     def copies(self) -> list[pl.LightningModule]:
-        """The module with the averaged weights and that with those of the start; none before training."""
+        """The module with the averaged weights and, with a share, that with the start's; none before training."""
         return [module for module in (self.average, self.start) if module is not None]
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -55,12 +55,15 @@ class MovingAverage(WeightAveraging):
             assert self._average_model is not None
             self._average_model.n_averaged += 1  # the start counts: the first step is averaged, not copied
             self.average = self._average_model.module  # type: ignore[assignment]
-            self.start = deepcopy(self.average)
-            self._given = getattr(pl_module, "given", frozenset()) if self.share else frozenset()
+            self.start = deepcopy(self.average) if self.share else None
+            self._given = getattr(pl_module, "given", frozenset())
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         for copy in self.copies:  # Lightning moves the module after `setup`
             copy.to(pl_module.device)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._copy_average_to_current(pl_module)  # a run whose training was over when it went on has no `on_train_end`
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -81,8 +84,8 @@ class MovingAverage(WeightAveraging):
 
     def _move(self, averages: Sequence[Tensor], currents: Sequence[Tensor], _count: Tensor | int) -> None:
         """Called with all tensors of one type at a time, in the module's order: parameters, then buffers."""
-        assert self.start is not None
-        alike = ((n, p.detach()) for n, p in self.start.named_parameters() if p.dtype == averages[0].dtype)
+        parameters = [] if self.start is None else self.start.named_parameters()
+        alike = ((name, parameter.detach()) for name, parameter in parameters if parameter.dtype == averages[0].dtype)
         starts = [parameter if name in self._given else None for name, parameter in alike]
         for average, current, start in zip_longest(averages, currents, starts):
             if not torch.is_floating_point(average):

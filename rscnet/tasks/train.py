@@ -23,7 +23,7 @@ from rscnet.learning.texglo import TexGloModule
 from rscnet.loggers.mirror import Mirror
 from rscnet.loggers.mirrors import mirrors
 from rscnet.memory import keep_freed_memory
-from rscnet.models.checkpoint import load_weights
+from rscnet.models.checkpoint import Allowed, load_weights
 from rscnet.models.rscnet import RSCNet
 from rscnet.ranks import is_rank_zero, wait_for_all
 from rscnet.tasks.common import (
@@ -68,10 +68,7 @@ def run(config: RunConfig) -> float | None:
         require_judges(config)
     resume, step = (None, 0) if config.fresh else _newest_checkpoint(folder, logged_every)
     if resume is None and config.init_from not in (None, "none"):
-        before = {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
-        say(initialise(module.network, str(config.init_from), plain["init_allow"]))  # type: ignore[arg-type]
-        moved = (name for name, parameter in module.named_parameters() if not torch.equal(parameter, before[name]))
-        module.given = frozenset(moved)  # type: ignore[assignment]
+        module.given = _given(module, str(config.init_from), plain["init_allow"])  # type: ignore[assignment]
     if config.fresh and folder.exists() and is_rank_zero():
         shutil.rmtree(folder)  # not before all is known to be good that the new run needs
     records.write_config(folder, plain)
@@ -88,6 +85,13 @@ def run(config: RunConfig) -> float | None:
             raise KeyboardInterrupt("training is done, the same command goes on with the evaluation") from None
         wait_for_all()
     return records.main_figure(folder)
+
+
+def _given(module: pl.LightningModule, name: str, allow: Allowed) -> frozenset[str]:
+    """Gives a module its start, says so, and names the parameters that it gave."""
+    before = {key: parameter.detach().clone() for key, parameter in module.named_parameters()}
+    say(initialise(module.network, name, allow))  # type: ignore[arg-type]
+    return frozenset(key for key, parameter in module.named_parameters() if not torch.equal(parameter, before[key]))
 
 
 def _measured_as_asked(config: RunConfig, folder: Path) -> bool:

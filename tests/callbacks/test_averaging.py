@@ -79,6 +79,15 @@ def test_a_share_goes_on_from_a_checkpoint():
     assert second.average is not None and second.average.weight.item() == expected  # type: ignore[operator, union-attr]
 
 
+@torch.no_grad()
+def test_what_is_measured_after_training_is_the_average_even_if_nothing_was_left_to_train():
+    model = Numbers()
+    averaging = MovingAverage(0.5, share=0.25)
+    average = moved(averaging, model, [2, 4])
+    averaging.on_fit_end(SimpleNamespace(), model)  # type: ignore[arg-type]
+    assert model.weight.item() == average.weight.item() != 4
+
+
 def test_there_is_nothing_before_training():
     assert MovingAverage(0.9, share=0.1).copies == []
 

@@ -62,7 +62,7 @@ def test_it_sees_what_is_learned(usual, word):
     assert digest(science(compose([*RSC, word]))) != usual
 
 
-def test_an_average_without_a_share_is_that_of_before_there_was_one():
+def test_no_share_of_the_start_is_a_share_of_zero():
     average = "averaging={{_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5{}}}"
     words = (average.format(share) for share in ("", ", share: 0", ", share: 0.1"))
     plain, none, some = (science(compose([*RSC, word])) for word in words)

@@ -22,6 +22,7 @@ WORDS = [
     "encoder.own_norm=true",
     "encoder.own_rate=8",
 ]
+AVERAGE = "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5, share: 0.25}"
 QUICK = [*WORDS, "evaluation.rivals.mean_pose=null", "evaluation.panel_samples=0"]  # the same run, less to look at
 STEPS = 16
 STAGE_ENDS = (1, 4, 8, 16)
@@ -176,8 +177,7 @@ def test_killed_after_a_checkpoint_and_before_its_step_is_logged(reference, tmp_
 
 
 def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
-    average = "averaging={_target_: rscnet.callbacks.averaging.MovingAverage, decay: 0.5, share: 0.25}"
-    words = [*QUICK, average, f"init_from={reference}"]
+    words = [*QUICK, AVERAGE, f"init_from={reference}"]
     whole = run(tmp_path / "whole", *words)
     kept = content(whole)["state_dict"]
     network = load_trained(str(whole)).network.state_dict()
@@ -191,6 +191,15 @@ def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
     )
     given = content(reference)["state_dict"]
     assert before["start_state"] and all(torch.equal(given[name], one) for name, one in before["start_state"].items())
+    assert_same_run(run(tmp_path / "cut", *words), whole)
+
+
+def test_an_average_is_measured_after_an_evaluation_that_was_cut_off(tmp_path):
+    words = [*QUICK, AVERAGE, "callbacks.checkpoints.every_n_steps=8"]  # the last checkpoint is of the last step
+    whole = run(tmp_path / "whole", *words)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
+        patch.setattr("rscnet.tasks.train.write_results", lambda *_: cut_power())
+        run(tmp_path / "cut", *words)
     assert_same_run(run(tmp_path / "cut", *words), whole)
 
 

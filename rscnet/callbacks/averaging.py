@@ -40,13 +40,17 @@ class MovingAverage(WeightAveraging):
                 raise UserError(f"averaging: {name}: expected at least 0 and less than 1, got {value:g}")
         super().__init__(multi_avg_fn=self._move)
         self.decay, self.share = decay, share
-        self.average: pl.LightningModule | None = None
         self.start: pl.LightningModule | None = None
         self._given: frozenset[str] = frozenset()
 
     @property
+    def average(self) -> pl.LightningModule | None:
+        """The module with the averaged weights; None before training."""
+        return None if self._average_model is None else self._average_model.module  # type: ignore[return-value]
+
+    @property
     def copies(self) -> list[pl.LightningModule]:
-        """The module with the averaged weights and, with a share, that with the start's; none before training."""
+        """`average` and, with a share, the module with the weights of the start; none before training."""
         return [module for module in (self.average, self.start) if module is not None]
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -54,7 +58,6 @@ class MovingAverage(WeightAveraging):
         if stage == "fit":
             assert self._average_model is not None
             self._average_model.n_averaged += 1  # the start counts: the first step is averaged, not copied
-            self.average = self._average_model.module  # type: ignore[assignment]
             self.start = deepcopy(self.average) if self.share else None
             self._given = getattr(pl_module, "given", frozenset())
 

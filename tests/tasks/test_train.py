@@ -194,9 +194,12 @@ def test_a_moving_average_is_what_is_measured_and_kept(reference, tmp_path):
     assert_same_run(run(tmp_path / "cut", *words), whole)
 
 
-def test_an_average_is_measured_after_an_evaluation_that_was_cut_off(tmp_path):
+def test_an_average_is_measured_after_an_evaluation_that_was_cut_off(reference, tmp_path):
     words = [*QUICK, AVERAGE, "callbacks.checkpoints.every_n_steps=8"]  # the last checkpoint is of the last step
     whole = run(tmp_path / "whole", *words)
+    assert whole.parent.name != reference.parent.name  # another run than the one without
+    kept, plain = content(whole)["state_dict"], content(reference)["state_dict"]
+    assert any(not torch.equal(value, plain[name]) for name, value in kept.items())
     with pytest.MonkeyPatch.context() as patch, pytest.raises(PowerCut):
         patch.setattr("rscnet.tasks.train.write_results", lambda *_: cut_power())
         run(tmp_path / "cut", *words)

@@ -29,9 +29,11 @@ demo: $(BIN)/.installed ## bodies of the people on the example photographs, with
 		boxes=tests/data/coco/person_keypoints_785.json output=outputs/demo/photographs $(ARGS)
 	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=docs/examples output=outputs/demo/crops $(ARGS)
 
-results: $(BIN)/.installed ## docs/results.md: the shipped weights, and the ablation with three seeds (hours on a CPU)
+results: $(BIN)/.installed ## docs/results.md: the shipped weights, and ablations with three seeds (hours on a CPU)
 	$(BIN)/python -m rscnet.run -m sweep=ablation_components preset=$(ABLATION) paths.output=outputs/ablation $(ARGS)
-	$(BIN)/python scripts/results.py outputs/ablation
+	$(BIN)/python -m rscnet.run -m sweep=ablation_beyond preset=$(ABLATION) paths.output=outputs/beyond $(ARGS)
+	$(BIN)/python -m rscnet.run -m sweep=ablation_pictures ablation=poor_pictures preset=$(ABLATION) paths.output=outputs/beyond $(ARGS)
+	$(BIN)/python scripts/results.py outputs/ablation --beyond outputs/beyond
 
 test: $(BIN)/.installed ## run the tests, a file at a time in each of two processes
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -1,10 +1,11 @@
-"""Writes docs/results.md and docs/results.json: the shipped weights by resolution, and the ablation of a sweep.
+"""Writes docs/results.md and docs/results.json: the shipped weights by resolution, and what sweeps measured.
 
-    python -m rscnet.run -m sweep=ablation_components preset=cpu64
-    python scripts/results.py outputs/sweeps/ablation_components/<digest>
+    python -m rscnet.run -m sweep=ablation_components preset=cpu64 paths.output=outputs/ablation
+    python -m rscnet.run -m sweep=ablation_beyond preset=cpu64 paths.output=outputs/beyond
+    python scripts/results.py outputs/ablation --beyond outputs/beyond
 
 The evaluation of the weights is reused as long as its words and the weights are the same.
-Without a sweep the ablation that stands in both files stays as it is, for new weights.
+A part for which no sweep is given stays as it stands in both files, for new weights.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from rscnet.report.training import coefficient_section, cost_section
 from rscnet.trained import find
 
 WEIGHTS, START = "rsc_small", "hr_small"
-ABLATION = "Ablation: "  # what the headings of its sections begin with
+BASELINES = {"ablation": "hr_only", "beyond": "rsc_full"}
+HEADINGS = {"ablation": "Ablation", "beyond": "Beyond the paper"}  # what headings of a part's sections begin with
 ASKED = "asked.json"  # beside an evaluation: what it was made of
 EVALUATE = ["task=evaluate", f"checkpoint={WEIGHTS}", f"+evaluation.rivals.{START}={START}"]
 
@@ -104,65 +106,80 @@ def sweep_commands(folders: Sequence[Path]) -> list[str]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ablation:
-    """Sections of a sweep, or of an earlier page as they stand there; intervals for machines; and what made it."""
+class Part:
+    """Sections of sweeps, or of an earlier page as they stand there; intervals for machines; and what made them."""
 
     sections: list[Section]
-    standing: str
     figures: dict[str, Any]
     commands: list[str]
     commits: list[str]
 
 
-def standing(docs: Path) -> Ablation:
-    """The ablation of an earlier call; empty where there is none."""
+def standing(name: str, docs: Path) -> Part:
+    """The part of an earlier call; empty where there is none."""
     page, machine = docs / "results.md", docs / "results.json"
     if not page.exists() or not machine.exists():
-        return Ablation([], "", {}, [], [])
-    _, heading, text = page.read_text().partition(f"\n## {ABLATION}")
+        return Part([], {}, [], [])
     figures = json.loads(machine.read_text())
-    commits = figures.get("machine", {}).get("ablation_commits", [])
-    return Ablation([], heading + text, figures.get("ablation", {}), figures.get("commands", [])[1:], commits)
+    written = (section.partition("\n") for section in page.read_text().split("\n## ")[1:])
+    sections = [Section(t, text.strip(), []) for t, _, text in written if t.startswith(f"{HEADINGS[name]}: ")]
+    commits = figures["machine"].get(f"{name}_commits", [])
+    return Part(sections, figures.get(name, {}), figures["commands"].get(name, []), commits)
 
 
-def measured(sweeps: Sequence[Path]) -> Ablation:
-    """The ablation of some sweeps."""
-    found, baseline = ordered(methods(find_runs(sweeps)[0]), ["hr_only"])
+def measured(name: str, sweeps: Sequence[Path]) -> Part:
+    """The part that some sweeps make; the paper's with learned coefficients and cost."""
+    found, baseline = ordered(methods(find_runs(sweeps)[0]), [BASELINES[name]])
+    heading = HEADINGS[name]
     sections = [
-        renamed(error_section(found), f"{ABLATION}error against resolution", "results_ablation"),
-        renamed(ablation_section(found, baseline), f"{ABLATION}in figures", ""),
-        renamed(coefficient_section(found), f"{ABLATION}learned coefficients", "results_coefficients"),
-        renamed(cost_section(found), f"{ABLATION}cost", ""),
+        renamed(error_section(found), f"{heading}: error against resolution", f"results_{name}"),
+        renamed(ablation_section(found, baseline), f"{heading}: in figures", ""),
     ]
+    if name == "ablation":
+        title = f"{heading}: learned coefficients"
+        sections.append(renamed(coefficient_section(found), title, "results_coefficients"))
+        sections.append(renamed(cost_section(found), f"{heading}: cost", ""))
     commits = {str(run.provenance.get("commit")) for method in found for run in method.complete}
-    return Ablation(sections, "", intervals(found), sweep_commands(sweeps), sorted(c[:7] for c in commits))
+    return Part(sections, intervals(found), sweep_commands(sweeps), sorted(c[:7] for c in commits))
+
+
+def write_page(weights: Method, parts: Mapping[str, Part], commands: Sequence[str], path: Path) -> None:
+    """Weights, then the parts."""
+    shown = ", ".join(f"`{command}`" for command in commands)
+    told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
+    for name, part in parts.items():
+        if part.commits:
+            told += f" Commit of _{HEADINGS[name]}_, and of the weights that it starts from: {', '.join(part.commits)}."
+    first = [
+        renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),
+        renamed(ablation_section([weights], weights), "Shipped weights: in figures", ""),
+    ]
+    sections = [*first, *(section for part in parts.values() for section in part.sections)]
+    write_markdown(Document("Results", [told], sections), path)
 
 
 @guarded
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweeps", nargs="*", type=Path, help="folders of sweeps, searched through")
+    parser.add_argument("ablation", nargs="*", type=Path, help="folders of sweeps of the paper's parts")
+    parser.add_argument("--beyond", nargs="*", default=[], type=Path, help="folders of sweeps beyond the paper")
     parser.add_argument("--evaluation", type=Path, default=Path("outputs/results"), help="of the weights")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where results.md and results.json go")
     parser.add_argument("--words", nargs="*", default=[], help="for the evaluation, as people.test=100")
     arguments = parser.parse_args()
     weights = measured_weights(arguments.evaluation, arguments.words)
-    ablation = measured(arguments.sweeps) if arguments.sweeps else standing(arguments.docs)
-    commands = [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}", *ablation.commands]
-    parts = [
-        renamed(error_section([weights]), "Shipped weights: error against resolution", "results_weights"),
-        renamed(ablation_section([weights], weights), "Shipped weights: in figures", ""),
-        *ablation.sections,
-    ]
-    shown = ", ".join(f"`{command}`" for command in commands)
-    told = f"Written by `make results`; what the figures mean: [findings](findings.md). From: {shown}."
-    if ablation.commits:
-        told += f" Commit of the ablation, and of the weights that it starts from: {', '.join(ablation.commits)}."
-    write_markdown(Document("Results", [told], parts), arguments.docs / "results.md", ablation.standing)
+    given = {"ablation": arguments.ablation, "beyond": arguments.beyond}
+    parts = {
+        name: measured(name, sweeps) if sweeps else standing(name, arguments.docs) for name, sweeps in given.items()
+    }
+    commands = {"weights": [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}"]}
+    commands |= {name: part.commands for name, part in parts.items()}
+    write_page(weights, parts, [c for part in commands.values() for c in part], arguments.docs / "results.md")
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
-    machine["ablation_commits"] = ablation.commits
-    figures = {**by_metric([weights]), "ablation": ablation.figures, "commands": commands, "machine": machine}
+    machine |= {f"{name}_commits": part.commits for name, part in parts.items()}
+    figures = {name: part.figures for name, part in parts.items()}
+    figures = {**by_metric([weights]), **figures, "commands": commands, "machine": machine}
     records.write_json(arguments.docs / "results.json", figures)
     say(f"written: {arguments.docs}/results.md, results.json")
 

@@ -10,8 +10,8 @@ from rscnet.report.document import Block, Cell, Chart, Document, Picture, Table
 from rscnet.report.png import write_png
 
 
-def write_markdown(document: Document, path: Path, end: str = "") -> None:
-    """Writes `path`, with `end` as it is after the document, and charts and panels as PNG files into its folder."""
+def write_markdown(document: Document, path: Path) -> None:
+    """Writes `path`, and charts and panels as PNG files into its folder."""
     lines = [f"# {document.title}", "", *(f"{line}\n" for line in document.summary)]
     for section in document.sections:
         lines += [f"## {section.title}", ""]
@@ -19,7 +19,7 @@ def write_markdown(document: Document, path: Path, end: str = "") -> None:
         for block in section.blocks:
             lines += [*_block(block, path.parent), ""]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines).rstrip() + "\n" + end)
+    path.write_text("\n".join(lines).rstrip() + "\n")
 
 
 def _block(block: Block, folder: Path) -> list[str]:

@@ -46,7 +46,7 @@ def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
     assert "-m sweep=ablation_components preset=smoke" in words and "| rsc_full | 2 |" in words
     assert "/one/machine" not in words
     commits = found["machine"]["ablation_commits"]
-    assert commits and f"Commit of the ablation, and of the weights that it starts from: {commits[0]}." in words
+    assert commits and f"Commit of _Ablation_, and of the weights that it starts from: {commits[0]}." in words
     assert {path.name for path in (docs / "pictures").iterdir()} == {
         "results_weights.png",
         "results_ablation.png",
@@ -76,6 +76,29 @@ def test_new_weights_leave_the_ablation_as_it_stands(tmp_path, monkeypatch):
     assert found["mpjpe"]["rsc_small"] == {"64": 80, "16": 90}
     write(monkeypatch, "--evaluation", better, "--docs", docs)
     assert (docs / "results.md").read_text() == after["results.md"]
+
+
+def test_each_part_is_replaced_by_its_own_sweeps_alone(tmp_path, monkeypatch):
+    docs, given = tmp_path / "docs", ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
+    (beyond := small_sweep(tmp_path / "beyond")).joinpath("sweep.json").write_text(
+        '{"words": ["sweep=ablation_beyond"]}'
+    )
+    sweep = small_sweep(tmp_path / "sweep")
+    sweep.joinpath("sweep.json").write_text('{"words": ["sweep=ablation_components"]}')
+    write(monkeypatch, *given, "--beyond", beyond)
+    alone = json.loads((docs / "results.json").read_text())
+    assert "## Ablation" not in (docs / "results.md").read_text() and alone["ablation"] == {} != alone["beyond"]
+    assert "difference to **rsc_full**" in (docs / "results.md").read_text().partition("## Beyond the paper")[2]
+    write(monkeypatch, sweep, *given)
+    page, both = (docs / "results.md").read_text(), json.loads((docs / "results.json").read_text())
+    assert both["beyond"] == alone["beyond"] and both["ablation"] != {}
+    assert both["commands"]["ablation"] == ["python -m rscnet.run -m sweep=ablation_components"]
+    assert both["commands"]["beyond"] == ["python -m rscnet.run -m sweep=ablation_beyond"]
+    headings = [line.removeprefix("## ").partition(":")[0] for line in page.splitlines() if line.startswith("## ")]
+    assert headings == ["Shipped weights"] * 2 + ["Ablation"] * 4 + ["Beyond the paper"] * 2
+    write(monkeypatch, sweep, *given, "--beyond", beyond)
+    assert (docs / "results.md").read_text() == page
+    assert (docs / "pictures/results_beyond.png").exists()
 
 
 def test_without_any_sweep_there_are_the_weights_alone(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from rscnet.data.images import Picture, decode_image
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.pickles import ARRAYS, Note, load_notes, reason_of, value_of
 
 PACK_SUFFIX = ".rscpack"
@@ -230,8 +230,8 @@ def write_pack(path: Path, images: Iterable[bytes], names: Sequence[str], croppe
         cropped: see `ImageStore`.
     """
     offsets = [_HEADER.size + 8 * (len(names) + 1)]
-    partial = path.with_name(path.name + ".partial")
-    try:
+
+    def write(partial: Path) -> None:
         with partial.open("wb") as file:
             file.seek(offsets[0])
             for image in images:
@@ -241,9 +241,8 @@ def write_pack(path: Path, images: Iterable[bytes], names: Sequence[str], croppe
             file.seek(0)
             file.write(_HEADER.pack(_MAGIC, _VERSION, _CROPPED * cropped, len(names), _names_digest(names)))
             file.write(np.asarray(offsets, "<u8").tobytes())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    write_atomically(path, write)
 
 
 def _relative(name: str) -> PurePosixPath:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-import os
 import pickle
 import re
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rscnet.errors import UserError
+from rscnet.files import write_atomically
 from rscnet.models.normalisation import BY_SCALE, ScaleNorm
 
 State = dict[str, Tensor]
@@ -119,22 +118,13 @@ def save_safetensors(path: str | Path, module: nn.Module, metadata: Mapping[str,
 
     With `half` matrices and kernels are rounded to float16; vectors and batch normalisation keep their type.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # safetensors refuses tensors that share memory
     state = {name: value.detach().cpu().clone().contiguous() for name, value in module.state_dict().items()}
     if half:
         norms = [place for place, part in module.named_modules() if isinstance(part, ScaleNorm)]
         kept = {f"{place}.{name}".lstrip(".") for place in norms for name in BY_SCALE}
         state = {name: value if value.ndim < 2 or name in kept else value.half() for name, value in state.items()}
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(state, partial, metadata=dict(metadata))
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    write_atomically(Path(path), lambda partial: save_file(state, partial, metadata=dict(metadata)))
 
 
 def absent_parts(

@@ -7,7 +7,7 @@ TORCH  ?= $(if $(shell command -v nvidia-smi),'torch<2.14',torch==2.13.0 --extra
 BIN    := $(VENV)/bin
 EXPERIMENT ?= rsc_full
 DEMO   ?= rsc_small
-ABLATION ?= cpu64
+ABLATION ?= preset=cpu64 people.train=5000 people.test=600 curriculum.ramp_epochs=1
 ARGS   ?=
 
 .PHONY: help run demo results test check lint bench soak fuzz body clean
@@ -30,9 +30,9 @@ demo: $(BIN)/.installed ## bodies of the people on the example photographs, with
 	$(BIN)/python -m rscnet.run task=predict checkpoint=$(DEMO) input=docs/examples output=outputs/demo/crops $(ARGS)
 
 results: $(BIN)/.installed ## docs/results.md: the shipped weights, and ablations with three seeds (hours on a CPU)
-	$(BIN)/python -m rscnet.run -m sweep=ablation_components preset=$(ABLATION) paths.output=outputs/ablation $(ARGS)
-	$(BIN)/python -m rscnet.run -m sweep=ablation_beyond preset=$(ABLATION) paths.output=outputs/beyond $(ARGS)
-	$(BIN)/python -m rscnet.run -m sweep=ablation_pictures ablation=poor_pictures preset=$(ABLATION) paths.output=outputs/beyond $(ARGS)
+	$(BIN)/python -m rscnet.run -m sweep=ablation_components $(ABLATION) paths.output=outputs/ablation $(ARGS)
+	$(BIN)/python -m rscnet.run -m sweep=ablation_beyond $(ABLATION) paths.output=outputs/beyond $(ARGS)
+	$(BIN)/python -m rscnet.run -m sweep=ablation_pictures ablation=poor_pictures $(ABLATION) paths.output=outputs/beyond $(ARGS)
 	$(BIN)/python scripts/results.py outputs/ablation --beyond outputs/beyond
 
 test: $(BIN)/.installed ## run the tests, a file at a time in each of two processes

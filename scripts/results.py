@@ -116,20 +116,44 @@ class Part:
 
 
 def standing(name: str, docs: Path) -> Part:
-    """The part of an earlier call; empty where there is none."""
+    """The part of an earlier call; empty where there is none.
+
+    Raises:
+        UserError: one of the two files without the other, or a file that this script did not write.
+    """
     page, machine = docs / "results.md", docs / "results.json"
-    if not page.exists() or not machine.exists():
+    if not page.exists() and not machine.exists():
         return Part([], {}, [], [])
-    figures = json.loads(machine.read_text())
-    written = (section.partition("\n") for section in page.read_text().split("\n## ")[1:])
+    try:
+        figures = json.loads(machine.read_text())
+        commands, commits = figures["commands"][name], figures["machine"][f"{name}_commits"]
+        text = page.read_text()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{docs}: results.md and results.json do not belong together or are not by this script "
+            f"({type(error).__name__}: {error}); restore both, or remove both and give all sweeps"
+        ) from None
+    written = (section.partition("\n") for section in text.split("\n## ")[1:])
     sections = [Section(t, text.strip(), []) for t, _, text in written if t.startswith(f"{HEADINGS[name]}: ")]
-    commits = figures["machine"].get(f"{name}_commits", [])
-    return Part(sections, figures.get(name, {}), figures["commands"].get(name, []), commits)
+    return Part(sections, figures[name], commands, commits)
 
 
 def measured(name: str, sweeps: Sequence[Path]) -> Part:
-    """The part that some sweeps make; the paper's with learned coefficients and cost."""
-    found, baseline = ordered(methods(find_runs(sweeps)[0]), [BASELINES[name]])
+    """The part that some sweeps make; the paper's with learned coefficients and cost. What has no result is said.
+
+    Raises:
+        UserError: no method of the baseline's name, as in a folder where sweeps of several settings lie.
+    """
+    runs, lost = find_runs(sweeps)
+    stopped = (run for run in runs if run.status != "complete")
+    for line in [*lost, *(f"{run.folder}: {run.status}{run.failure and f', {run.failure}'}" for run in stopped)]:
+        say(f"left out: {line}")
+    found, baseline = ordered(methods(runs), [BASELINES[name]])
+    if baseline is None or baseline.label != BASELINES[name]:
+        raise UserError(
+            f"{', '.join(map(str, sweeps))}: no method {BASELINES[name]}, with which the others are compared; found: "
+            f"{', '.join(method.label for method in found)}"
+        )
     heading = HEADINGS[name]
     sections = [
         renamed(error_section(found), f"{heading}: error against resolution", f"results_{name}"),
@@ -163,7 +187,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ablation", nargs="*", type=Path, help="folders of sweeps of the paper's parts")
-    parser.add_argument("--beyond", nargs="*", default=[], type=Path, help="folders of sweeps beyond the paper")
+    parser.add_argument("--beyond", action="append", default=[], type=Path, help="a folder of sweeps beyond the paper")
     parser.add_argument("--evaluation", type=Path, default=Path("outputs/results"), help="of the weights")
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="where results.md and results.json go")
     parser.add_argument("--words", nargs="*", default=[], help="for the evaluation, as people.test=100")
@@ -175,11 +199,11 @@ def main() -> None:
     }
     commands = {"weights": [f"python -m rscnet.run {' '.join([*EVALUATE, *arguments.words])}"]}
     commands |= {name: part.commands for name, part in parts.items()}
-    write_page(weights, parts, [c for part in commands.values() for c in part], arguments.docs / "results.md")
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
     machine |= {f"{name}_commits": part.commits for name, part in parts.items()}
     figures = {name: part.figures for name, part in parts.items()}
     figures = {**by_metric([weights]), **figures, "commands": commands, "machine": machine}
+    write_page(weights, parts, [c for part in commands.values() for c in part], arguments.docs / "results.md")
     records.write_json(arguments.docs / "results.json", figures)
     say(f"written: {arguments.docs}/results.md, results.json")
 

@@ -1,6 +1,7 @@
 """The results of the project, from run folders made by hand."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,14 @@ from run_folders import config, errors, small_sweep, write_run
 
 from scripts import results
 from scripts.results import main
+
+
+def paper_sweep(folder: Path) -> Path:
+    """`small_sweep` with the full-resolution method that the paper's parts are compared with, as an ablation."""
+    sweep = small_sweep(folder)
+    shutil.rmtree(sweep / "hr_baseline")
+    write_run(sweep, config("rsc_full", "hr_only"), errors(90, 250), {"mean_pose": errors(300, 300)})
+    return sweep
 
 
 def evaluation(folder: Path) -> Path:
@@ -29,7 +38,7 @@ def write(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
 
 
 def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
-    sweep, docs = small_sweep(tmp_path / "sweep"), tmp_path / "docs"
+    sweep, docs = paper_sweep(tmp_path / "sweep"), tmp_path / "docs"
     words = ["sweep=ablation_components", "preset=smoke", "paths.output=/one/machine"]
     (sweep / "sweep.json").write_text(json.dumps({"words": words}))
     write(monkeypatch, sweep, "--evaluation", evaluation(tmp_path / "weights"), "--docs", docs)
@@ -56,11 +65,11 @@ def test_figures_are_those_of_the_runs(tmp_path, monkeypatch):
 
 def test_a_sweep_that_is_not_there_is_said(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="no such folder"):
-        write(monkeypatch, tmp_path / "none", "--evaluation", evaluation(tmp_path / "weights"))
+        write(monkeypatch, tmp_path / "none", "--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path)
 
 
 def test_new_weights_leave_the_ablation_as_it_stands(tmp_path, monkeypatch):
-    sweep, docs = small_sweep(tmp_path / "sweep"), tmp_path / "docs"
+    sweep, docs = paper_sweep(tmp_path / "sweep"), tmp_path / "docs"
     (sweep / "sweep.json").write_text(json.dumps({"words": ["sweep=ablation_components"]}))
     write(monkeypatch, sweep, "--evaluation", evaluation(tmp_path / "weights"), "--docs", docs)
     before = {name: (docs / name).read_text() for name in ("results.md", "results.json")}
@@ -83,7 +92,7 @@ def test_each_part_is_replaced_by_its_own_sweeps_alone(tmp_path, monkeypatch):
     (beyond := small_sweep(tmp_path / "beyond")).joinpath("sweep.json").write_text(
         '{"words": ["sweep=ablation_beyond"]}'
     )
-    sweep = small_sweep(tmp_path / "sweep")
+    sweep = paper_sweep(tmp_path / "sweep")
     sweep.joinpath("sweep.json").write_text('{"words": ["sweep=ablation_components"]}')
     write(monkeypatch, *given, "--beyond", beyond)
     alone = json.loads((docs / "results.json").read_text())
@@ -104,7 +113,38 @@ def test_each_part_is_replaced_by_its_own_sweeps_alone(tmp_path, monkeypatch):
 def test_without_any_sweep_there_are_the_weights_alone(tmp_path, monkeypatch):
     write(monkeypatch, "--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs")
     assert "Ablation" not in (tmp_path / "docs/results.md").read_text()
-    assert json.loads((tmp_path / "docs/results.json").read_text())["ablation"] == {}
+    found = json.loads((tmp_path / "docs/results.json").read_text())
+    assert found["ablation"] == found["beyond"] == {}
+
+
+def test_sweeps_without_what_others_are_compared_with_are_refused(tmp_path, monkeypatch):
+    given = ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
+    with pytest.raises(SystemExit, match=r"no method hr_only, .* found: hr_baseline, rsc_full"):
+        write(monkeypatch, small_sweep(tmp_path / "sweep"), *given)
+    assert not (tmp_path / "docs").exists()
+
+
+def test_runs_without_a_result_are_said(tmp_path, monkeypatch, capsys):
+    sweep = paper_sweep(tmp_path / "sweep")
+    write(monkeypatch, sweep, "--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs")
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert (
+        "seed2: unfinished" in said
+        and "seed3: failed, error: the loss is nan" in said
+        and "optimizer.lr: must be > 0" in said
+    )
+
+
+@pytest.mark.parametrize("content", [None, '{"commands": ["of an earlier version"], "machine": {}}', "{"])
+def test_a_page_whose_figures_are_not_by_this_script_is_left_alone(content, tmp_path, monkeypatch):
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "results.md").write_text("# Results\n\n## Ablation: in figures\n\nhours of work\n")
+    if content is not None:
+        (docs / "results.json").write_text(content)
+    with pytest.raises(SystemExit, match="restore both, or remove both and give all sweeps"):
+        write(monkeypatch, "--evaluation", evaluation(tmp_path / "weights"), "--docs", docs)
+    assert "hours of work" in (docs / "results.md").read_text()
 
 
 @pytest.fixture

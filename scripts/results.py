@@ -27,7 +27,16 @@ from rscnet.errors import UserError
 from rscnet.failures import guarded
 from rscnet.render.figures import TITLES
 from rscnet.report.document import Chart, Document, Section
-from rscnet.report.errors import MEAN, ablation_section, error_section, errors_of, ordered, rivals, sizes_of
+from rscnet.report.errors import (
+    MEAN,
+    ablation_section,
+    error_section,
+    errors_of,
+    known_baseline,
+    ordered,
+    rivals,
+    sizes_of,
+)
 from rscnet.report.markdown import write_markdown
 from rscnet.report.runs import Method, find_runs, methods
 from rscnet.report.training import coefficient_section, cost_section
@@ -148,12 +157,9 @@ def measured(name: str, sweeps: Sequence[Path]) -> Part:
     stopped = (run for run in runs if run.status != "complete")
     for line in [*lost, *(f"{run.folder}: {run.status}{run.failure and f', {run.failure}'}" for run in stopped)]:
         say(f"left out: {line}")
-    found, baseline = ordered(methods(runs), [BASELINES[name]])
-    if baseline is None or baseline.label != BASELINES[name]:
-        raise UserError(
-            f"{', '.join(map(str, sweeps))}: no method {BASELINES[name]}, with which the others are compared; found: "
-            f"{', '.join(method.label for method in found)}"
-        )
+    found = methods(runs)
+    known_baseline(found, BASELINES[name], ", ".join(map(str, sweeps)))
+    found, baseline = ordered(found, [BASELINES[name]])
     heading = HEADINGS[name]
     sections = [
         renamed(error_section(found), f"{heading}: error against resolution", f"results_{name}"),
@@ -201,10 +207,9 @@ def main() -> None:
     commands |= {name: part.commands for name, part in parts.items()}
     machine = {key: weights.complete[0].provenance.get(key) for key in ("commit", "platform", "cpus", "packages")}
     machine |= {f"{name}_commits": part.commits for name, part in parts.items()}
-    figures = {name: part.figures for name, part in parts.items()}
-    figures = {**by_metric([weights]), **figures, "commands": commands, "machine": machine}
+    figures = by_metric([weights]) | {name: part.figures for name, part in parts.items()}
     write_page(weights, parts, [c for part in commands.values() for c in part], arguments.docs / "results.md")
-    records.write_json(arguments.docs / "results.json", figures)
+    records.write_json(arguments.docs / "results.json", figures | {"commands": commands, "machine": machine})
     say(f"written: {arguments.docs}/results.md, results.json")
 
 

@@ -69,15 +69,15 @@ def ordered(methods: Sequence[Method], baselines: Sequence[str]) -> tuple[list[M
     return ranked, ranked[0]
 
 
-def known_baseline(methods: Sequence[Method], label: str) -> None:
-    """Refuses a baseline that is not there.
+def known_baseline(methods: Sequence[Method], label: str, asked: str = "report.baseline") -> None:
+    """Refuses a baseline that is not there; `asked` is what the message begins with.
 
     Raises:
         UserError: with the labels that are.
     """
     labels = [method.label for method in methods if ("pa_mpjpe", MEAN) in errors_of(method)]
     if label not in labels:
-        raise UserError(f"report.baseline: no method '{label}' with results; there are: {', '.join(labels) or 'none'}")
+        raise UserError(f"{asked}: no method '{label}' with results; there are: {', '.join(labels) or 'none'}")
 
 
 def error_section(methods: Sequence[Method]) -> Section:

@@ -119,7 +119,7 @@ def test_without_any_sweep_there_are_the_weights_alone(tmp_path, monkeypatch):
 
 def test_sweeps_without_what_others_are_compared_with_are_refused(tmp_path, monkeypatch):
     given = ["--evaluation", evaluation(tmp_path / "weights"), "--docs", tmp_path / "docs"]
-    with pytest.raises(SystemExit, match=r"no method hr_only, .* found: hr_baseline, rsc_full"):
+    with pytest.raises(SystemExit, match="sweep: no method 'hr_only' with results; there are: hr_baseline, rsc_full"):
         write(monkeypatch, small_sweep(tmp_path / "sweep"), *given)
     assert not (tmp_path / "docs").exists()
 
